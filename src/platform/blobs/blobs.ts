@@ -1,0 +1,35 @@
+import type { Readable } from 'node:stream'
+
+/** A digest as OCI writes it: `sha256:<64 hex digits>`. */
+export type Digest = `sha256:${string}`
+
+export interface Stored {
+  key: string
+  size: number
+  sha256: string
+  /** Of everything written, as Glance's `checksum` and `os_hash_value`. */
+  md5: string
+  sha512: string
+}
+
+/**
+ * Bytes on disk, known by key. A key is written once and never changes; what a key means (a blob, an archive whose
+ * ranges are blobs) is its owner's to say, in the owner's tables, in the owner's transaction.
+ */
+export interface BlobStore {
+  /**
+   * Streams to a temporary file, hashing on the way, then fsync, rename, fsync of the directory. `key` defaults to a
+   * fresh id. A stream that fails or is aborted leaves nothing behind. `maxBytes` exceeded → CloudError `tooLarge`.
+   * A full disk → CloudError `noSpace`.
+   */
+  put(source: Readable, options?: { key?: string; maxBytes?: number; signal?: AbortSignal }): Promise<Stored>
+  /** `start` and `end` are byte offsets, `end` exclusive. @throws NotFound */
+  open(key: string, range?: { start: number; end: number }): Promise<Readable>
+  size(key: string): Promise<number>
+  /** A path to read from, for parsers that seek. */
+  path(key: string): string
+  /** Repeatable. */
+  remove(key: string): Promise<void>
+  /** Every key with its age in ms, for sweeping up what no row names. */
+  list(): AsyncIterable<{ key: string; ageMs: number }>
+}

@@ -1,0 +1,123 @@
+/** What crosses the bus between compute's control side and a compute host. Every order is the whole wish. */
+
+/** What a server should be. `absent` also removes everything the host keeps about it. */
+export type ServerWish = 'running' | 'stopped' | 'paused' | 'absent'
+
+/** control → host, on `host.<host>.compute.order`. Repeatable; a lower generation than the last seen is ignored. */
+export interface ServerOrder {
+  serverId: string
+  generation: number
+  wish: ServerWish
+  /** Counts reboots. When it is above the one the host last carried out, the container is restarted once. */
+  bootEpoch: number
+  /** How: `soft` lets the first process end by itself (at most 60 s), `hard` does not wait. */
+  bootKind: 'soft' | 'hard'
+  name: string
+  hostname: string
+  projectId: string
+  userId: string
+  /** Where the Engine pulls from (`127.0.0.1:5042/images/<id>@sha256:…`), and the config digest: the Engine's image id. */
+  image: { imageId: string; reference: string; configDigest: string; pullToken: string }
+  /** Replaces the image's own command when set (image property `os_command_line`). */
+  command: readonly string[] | null
+  environment: Readonly<Record<string, string>>
+  vcpus: number
+  memoryMiB: number
+  swapMiB: number
+  diskGiB: number
+  /** Flavor extra specs in the `docker:` namespace, the prefix cut off. */
+  dockerSpecs: Readonly<Record<string, string>>
+  /** In NIC order: eth0 first. */
+  ports: readonly { portId: string; networkId: string; macAddress: string }[]
+}
+
+export type SeenState = 'running' | 'stopped' | 'paused' | 'absent'
+
+/** host → control, on `control.compute.report`: after each order, and by itself when a container changes state. */
+export interface ServerReport {
+  host: string
+  serverId: string
+  /** Of the last order carried out (or tried). */
+  generation: number
+  seen: SeenState
+  containerId: string | null
+  /** ISO 8601, of the container's first process. */
+  startedAt: string | null
+  /** When stopped: how the first process ended, and its last output lines. */
+  exit: { code: number; outOfMemory: boolean; lastOutput: string } | null
+  /** The order failed; `step` is a fault point's name, `message` is fit for the server's owner. */
+  error: { step: string; message: string; temporary: boolean } | null
+}
+
+/** host → control, on `control.compute.inventory`, at start and each minute: every server found on the machine. */
+export interface HostInventory {
+  host: string
+  servers: readonly ServerReport[]
+}
+
+/** control → host, on `host.<host>.compute.snapshot`. The host commits, uploads to `uploadUrl` (PUT), and removes its copy. */
+export interface SnapshotOrder {
+  snapshotId: string
+  serverId: string
+  imageId: string
+  uploadUrl: string
+  /** X-Auth-Token for the upload. */
+  token: string
+}
+
+/** host → control, on `control.compute.snapshot`. */
+export interface SnapshotReport {
+  host: string
+  snapshotId: string
+  state: 'committed' | 'uploading' | 'done' | 'failed'
+  message: string | null
+}
+
+/** Request, on `host.<host>.compute.console`; the answer is `{ output }`. */
+export interface ConsoleRequest {
+  serverId: string
+  /** Last lines wanted; null for all. */
+  lines: number | null
+}
+
+/** Request, on `host.<host>.compute.diagnostics`. */
+export interface DiagnosticsRequest {
+  serverId: string
+}
+export interface Diagnostics {
+  state: SeenState
+  cpuTimeNs: number
+  memoryUsedMiB: number
+  memoryMaximumMiB: number
+  uptimeSeconds: number
+  nics: readonly { macAddress: string; rxBytes: number; txBytes: number; rxPackets: number; txPackets: number }[]
+  exit: ServerReport['exit']
+}
+
+/** The facts of a compute host's heartbeat. */
+export interface ComputeFacts {
+  vcpus: number
+  memoryMiB: number
+  memoryFreeMiB: number
+  diskGiB: number
+  diskFreeGiB: number
+  engineVersion: string
+  engineApiVersion: string
+  storageDriver: string
+  userNamespaces: boolean
+  hostIp: string
+  runningServers: number
+  cpuModel: string
+  loadAverage: readonly [number, number, number]
+  uptimeSeconds: number
+}
+
+export const subjects = {
+  order: (host: string) => `host.${host}.compute.order`,
+  snapshot: (host: string) => `host.${host}.compute.snapshot`,
+  console: (host: string) => `host.${host}.compute.console`,
+  diagnostics: (host: string) => `host.${host}.compute.diagnostics`,
+  report: 'control.compute.report',
+  inventory: 'control.compute.inventory',
+  snapshotReport: 'control.compute.snapshot',
+} as const

@@ -1,0 +1,104 @@
+/** What crosses the bus between network's control side and the data path on a host. Every order is the whole wish. */
+
+export interface SubnetFacts {
+  subnetId: string
+  ipVersion: 4 | 6
+  cidr: string
+  gatewayIp: string | null
+  dnsNameservers: readonly string[]
+  hostRoutes: readonly { destination: string; nexthop: string }[]
+}
+
+/** control → host, on `host.<host>.network.network`: this host carries this network (it has ports here), or no longer. */
+export interface NetworkOrder {
+  networkId: string
+  generation: number
+  wish: 'present' | 'absent'
+  projectId: string
+  mtu: number
+  /** VXLAN network identifier; other hosts of the network, by their tunnel address. Empty on one host. */
+  vni: number
+  peers: readonly string[]
+  /** An external network: the host joins it itself, with the subnets' gateway addresses on its side. */
+  external: boolean
+  subnets: readonly SubnetFacts[]
+}
+
+/** control → host, on `host.<host>.network.port`. */
+export interface PortOrder {
+  portId: string
+  generation: number
+  networkId: string
+  wish: 'bound' | 'absent'
+  /** false cuts the port off, both ways. */
+  adminStateUp: boolean
+  macAddress: string
+  mtu: number
+  fixedIps: readonly { subnetId: string; ipAddress: string }[]
+  /** Without port security nothing is filtered. */
+  portSecurity: boolean
+  securityGroupIds: readonly string[]
+  allowedAddressPairs: readonly { ipAddress: string; macAddress: string }[]
+  /** The server's first port with a gateway carries its default route. */
+  defaultRoute: boolean
+}
+
+export interface SecurityRule {
+  ruleId: string
+  direction: 'ingress' | 'egress'
+  ethertype: 'IPv4' | 'IPv6'
+  /** An IP protocol by name or number as text; null is any. */
+  protocol: string | null
+  /** For ICMP: type and code. */
+  portRangeMin: number | null
+  portRangeMax: number | null
+  remoteIpPrefix: string | null
+  remoteGroupId: string | null
+}
+
+/**
+ * control → host, on `host.<host>.network.group`. Sent to hosts with a port in the group (they apply `rules`) and to
+ * hosts with a port in a group whose rules name it (they need `members`).
+ */
+export interface SecurityGroupOrder {
+  groupId: string
+  generation: number
+  wish: 'present' | 'absent'
+  stateful: boolean
+  rules: readonly SecurityRule[]
+  /** Addresses of all ports in the group, by network: remote-group rules match only neighbours. */
+  members: readonly { networkId: string; ipAddress: string }[]
+}
+
+/** host → control, on `control.network.report`: the order of this generation is in the kernel, or why not. */
+export interface NetworkReport {
+  host: string
+  kind: 'network' | 'port' | 'group'
+  id: string
+  generation: number
+  /** port: `active` when a server's NIC is plugged, `down` when the port is known and nothing is plugged. */
+  state: 'present' | 'absent' | 'active' | 'down' | 'error'
+  message: string | null
+}
+
+/** host → control, on `control.network.inventory`, at start and each minute: what the machine carries. */
+export interface NetworkInventory {
+  host: string
+  networks: readonly string[]
+  ports: readonly string[]
+}
+
+/** The facts of a network host's heartbeat. */
+export interface NetworkFacts {
+  tunnelIp: string
+  networks: number
+  ports: number
+}
+
+export const subjects = {
+  network: (host: string) => `host.${host}.network.network`,
+  port: (host: string) => `host.${host}.network.port`,
+  group: (host: string) => `host.${host}.network.group`,
+  report: 'control.network.report',
+  inventory: 'control.network.inventory',
+} as const
