@@ -1,0 +1,50 @@
+
+/** Everything that can be set. Read once, here; nothing else looks at the environment. */
+export interface Config {
+  stateDir: string
+  bind: string
+  /** Added to every port, so that several clouds live on one machine. */
+  portBase: number
+  /** What clients are told to connect to; empty means `bind`. */
+  publicHost: string
+  region: string
+  /** `sqlite` (in the state directory) or `postgres://…`. */
+  database: string
+  logLevel: string
+  host: string
+  demo: boolean
+  engineSocket: string
+  /** The engine is ours: started by `up` with its data in the state directory. */
+  engineOwn: boolean
+  publicCidr: string
+  /** Masquerade what servers on external networks send beyond this machine. */
+  publicNat: boolean
+  tokenHours: number
+  cpuAllocationRatio: number
+  ramAllocationRatio: number
+  diskAllocationRatio: number
+  quotas: { instances: number; cores: number; ramMiB: number; keyPairs: number }
+  /** Bytes; 0 for no bound but the disk's. */
+  imageSizeMaxBytes: number
+  fault: string | null
+}
+
+/** Official service type → standard port. */
+export const ports = {
+  identity: 5000,
+  compute: 8774,
+  placement: 8778,
+  image: 9292,
+  network: 9696,
+  registry: 5042,
+} as const
+
+export type ServiceName = keyof typeof ports
+
+export const portOf = (config: Config, service: ServiceName): number => ports[service] + config.portBase
+
+/** `http://127.0.0.1:5000`: where clients reach a service, without a path. */
+export function urlOf(config: Config, service: ServiceName): string {
+  const host = config.publicHost || (config.bind === '0.0.0.0' || config.bind === '::' ? '127.0.0.1' : config.bind)
+  return `http://${host.includes(':') ? `[${host}]` : host}:${portOf(config, service)}`
+}
