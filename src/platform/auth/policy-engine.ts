@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import type { Context } from './context.ts'
+import type { Policy, Rules } from './policy.ts'
+import { type Check, type Credentials, compile } from './policy-language.ts'
+
+/**
+ * Compiles every rule once. Later sets win over earlier ones, `overrides` over all; an override may also bring helper
+ * rules of its own.
+ * @throws Error that names the rule when it can not be read, refers to a rule that does not exist, or to itself.
+ */
+export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Policy {
+  const texts = new Map([...rules, overrides].flatMap((set) => Object.entries(set)))
+  const compiled = new Map<string, Check>()
+  const begun: string[] = []
+
+  const resolve = (name: string): Check => {
+    const ready = compiled.get(name)
+    if (ready) return ready
+    const text = texts.get(name)
+    if (text === undefined) throw new Error(`there is no rule "${name}"`)
+    if (begun.includes(name)) throw new Error(`it refers to itself: ${[...begun, name].join(' → ')}`)
+    begun.push(name)
+    const check = compile(text, resolve)
+    begun.pop()
+    compiled.set(name, check)
+    return check
+  }
+  for (const name of texts.keys()) {
+    try {
+      resolve(name)
+    } catch (error) {
+      throw new Error(`Policy rule "${name}" (${texts.get(name)}): ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  return {
+    has: (rule) => compiled.has(rule),
+    check: (rule, ctx, target) => {
+      const check = compiled.get(rule)
+      if (!check) throw new Error(`There is no policy rule "${rule}"`)
+      return check(credentialsOf(ctx), target)
+    },
+  }
+}
+
+/** One per context, as a request checks several rules and a list one rule many times. */
+const known = new WeakMap<Context, Credentials>()
+
+/** What check strings may say of the caller. Source: oslo.context, "RequestContext.to_policy_values". */
+export function credentialsOf(ctx: Context): Credentials {
+  const ready = known.get(ctx)
+  if (ready) return ready
+  const credentials: Credentials = {
+    user_id: ctx.userId,
+    user_domain_id: ctx.userDomainId,
+    project_id: ctx.projectId,
+    tenant_id: ctx.projectId,
+    project_domain_id: ctx.projectDomainId,
+    domain_id: ctx.domainId,
+    system_scope: ctx.system ? 'all' : null,
+    roles: ctx.roles,
+    is_admin: ctx.isAdmin,
+    is_admin_project: true,
+  }
+  known.set(ctx, credentials)
+  return credentials
+}
+
+/**
+ * Reads `policy.yaml`: a map of rule name to check string, or to oslo.policy's older list of lists (an "or" of
+ * "and"s). No file, no overrides.
+ * @throws Error that names the file and what is wrong with it.
+ */
+export function readOverrides(file: string): Rules {
+  if (!existsSync(file)) return {}
+  const content: unknown = parse(readFileSync(file, 'utf8')) ?? {}
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
+    throw new Error(`${file} is not a map of rule names to check strings`)
+  return Object.fromEntries(
+    Object.entries(content).map(([name, value]) => {
+      const text = textOf(value)
+      if (text === null) throw new Error(`${file}: rule "${name}" is neither a check string nor a list of checks`)
+      return [name, text]
+    }),
+  )
+}
+
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string') return value
+  if (!Array.isArray(value)) return null
+  const alternatives = value.map((entry: unknown) => {
+    const checks: unknown[] = Array.isArray(entry) ? entry : [entry]
+    return checks.every((check) => typeof check === 'string') ? `(${checks.join(' and ')})` : null
+  })
+  return alternatives.includes(null) ? null : alternatives.join(' or ')
+}
