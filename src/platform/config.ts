@@ -1,4 +1,3 @@
-
 /** Everything that can be set. Read once, here; nothing else looks at the environment. */
 export interface Config {
   stateDir: string
