@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Logger } from '../log.ts'
+import type { Database, Tables } from './database.ts'
+import { markInside, refuseNesting } from './nesting.ts'
+
+/** serialization_failure and deadlock_detected: the transaction had no effect and may simply be run again. */
+const retryable = new Set(['40001', '40P01'])
+const attempts = 12
+
+const int8 = 20
+const numeric = 1700
+
+/** Sums and counts arrive as int8 or numeric text; the schema holds nothing beyond 2^53. */
+function toNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new RangeError(`${text} is beyond 2^53`)
+  return value
+}
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return oid === int8 || oid === numeric ? toNumber : pg.types.getTypeParser(oid, format as 'text')
+  },
+}
+
+/**
+ * PostgreSQL, for more than one control process. Every write is a SERIALIZABLE transaction, run again after a conflict
+ * with another. Source: PostgreSQL documentation, "Serializable Isolation Level" and "Serialization Failure Handling".
+ */
+export async function openPostgres(url: string, log: Logger): Promise<Database> {
+  const pool = new pg.Pool({ connectionString: url, max: 16, types, application_name: 'berth', keepAlive: true })
+  // An idle connection that the server ended; the pool replaces it.
+  pool.on('error', (error) => log.warn({ error: error.message }, 'a PostgreSQL connection was lost'))
+  const read = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    await pool.query('select 1')
+  } catch (cause) {
+    await pool.end()
+    throw new Error(`PostgreSQL does not answer: ${(cause as Error).message}`, { cause })
+  }
+  return {
+    engine: 'postgres',
+    read,
+    async write(work) {
+      refuseNesting()
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await read
+            .transaction()
+            .setIsolationLevel('serializable')
+            .execute((trx) => markInside(() => work(trx)))
+        } catch (error) {
+          const code = error instanceof pg.DatabaseError ? error.code : undefined
+          if (!code || !retryable.has(code) || attempt === attempts) throw error
+          // Jittered, so that those who met once do not meet again.
+          await sleep(Math.random() * Math.min(2 ** attempt, 200))
+        }
+      }
+    },
+    close: () => read.destroy(),
+  }
+}
