@@ -6,6 +6,7 @@ import {
   type FastifyRequest,
   type FastifyTypeProvider,
   fastify,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -99,7 +100,7 @@ export function createApp(options: AppOptions): App {
   const { policy, log, dialect } = options
   const app: App = fastify({
     loggerInstance: log.child({ service: options.service }) as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit ?? 114_688,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     forceCloseConnections: true,
