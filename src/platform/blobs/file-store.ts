@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import type { Dirent } from 'node:fs'
+import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { systemClock } from '../clock.ts'
+import { CloudError, NotFound } from '../errors.ts'
+import { newHexId } from '../ids.ts'
+import type { Logger } from '../log.ts'
+import type { BlobStore, Stored } from './blobs.ts'
+
+/**
+ * Opens (and makes, 0700) a store in `dir`: `data/<last two characters of the key>/<key>`, and `tmp/` for what is being
+ * written. Whatever an earlier process left in `tmp/` is removed: nobody can be writing it any more.
+ */
+export async function openFileBlobs(dir: string, log: Logger): Promise<BlobStore> {
+  const data = join(dir, 'data')
+  const tmp = join(dir, 'tmp')
+  await mkdir(data, { recursive: true, mode: 0o700 })
+  await mkdir(tmp, { recursive: true, mode: 0o700 })
+  const stale = await readdir(tmp)
+  await Promise.all(stale.map((name) => rm(join(tmp, name), { force: true, recursive: true })))
+  if (stale.length > 0) log.info({ files: stale.length }, 'removed half-written blobs of an earlier process')
+
+  const folder = (key: string) => join(data, checked(key).slice(-2))
+  const path = (key: string) => join(folder(key), key)
+
+  return {
+    path,
+
+    async put(source, options = {}) {
+      const key = checked(options.key ?? newHexId())
+      const half = join(tmp, newHexId())
+      try {
+        const stored = await write(half, source, key, options.maxBytes, options.signal)
+        // The folder's own entry must be on disk before a row may name what is in it.
+        if (await mkdir(folder(key), { recursive: true, mode: 0o700 })) await syncFolder(data)
+        await link(half, path(key)) // unlike rename, refuses to replace
+        await syncFolder(folder(key))
+        return stored
+      } catch (thrown) {
+        throw understood(thrown, key)
+      } finally {
+        await rm(half, { force: true })
+      }
+    },
+
+    async open(key, range) {
+      const file = await openExisting(path(key), key)
+      if (!range) return file.createReadStream({ highWaterMark: readBytes })
+      if (range.end > range.start)
+        return file.createReadStream({ start: range.start, end: range.end - 1, highWaterMark: readBytes })
+      await file.close()
+      return Readable.from([])
+    },
+
+    async size(key) {
+      try {
+        return (await stat(path(key))).size
+      } catch (thrown) {
+        throw understood(thrown, key)
+      }
+    },
+
+    async remove(key) {
+      await rm(path(key), { force: true })
+    },
+
+    async *list() {
+      for (const shard of await readdir(data)) {
+        for (const entry of await entriesOf(join(data, shard))) {
+          if (!entry.isFile()) continue
+          const found = await stat(join(data, shard, entry.name)).catch(() => null) // removed meanwhile
+          if (found) yield { key: entry.name, ageMs: Math.max(0, systemClock.nowMs() - found.mtimeMs) }
+        }
+      }
+    },
+  }
+}
+
+/** Large enough that a disk streams, small enough that a thousand readers fit in memory. */
+const readBytes = 256 * 1024
+
+/** Writes and hashes `source`. One chunk is in flight at a time: the disk's pace is the sender's pace. */
+async function write(
+  path: string,
+  source: Readable,
+  key: string,
+  maxBytes = Number.POSITIVE_INFINITY,
+  signal?: AbortSignal,
+): Promise<Stored> {
+  const hashes = { sha256: createHash('sha256'), md5: createHash('md5'), sha512: createHash('sha512') }
+  let size = 0
+  const stop = () => source.destroy(new CloudError('unavailable', 'The upload was aborted.'))
+  const ignore = () => {} // a source that fails before it is read from: the loop below sees it too
+  source.on('error', ignore)
+  signal?.throwIfAborted()
+  signal?.addEventListener('abort', stop, { once: true })
+  const file = await open(path, 'wx', 0o600)
+  try {
+    // A refused stream is left to its owner, who may still want to answer on the same connection.
+    for await (const chunk of source.iterator({ destroyOnReturn: false })) {
+      const bytes: Buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+      size += bytes.length
+      if (size > maxBytes) throw new CloudError('tooLarge', `The data is larger than the ${maxBytes} bytes allowed.`)
+      const written = writeAll(file, bytes)
+      for (const hash of Object.values(hashes)) hash.update(bytes) // while the disk works
+      await written
+    }
+    await file.sync()
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    source.off('error', ignore)
+    await file.close()
+  }
+  const { sha256, md5, sha512 } = hashes
+  return { key, size, sha256: sha256.digest('hex'), md5: md5.digest('hex'), sha512: sha512.digest('hex') }
+}
+
+/** A disk that fills up first writes a part, and only then says ENOSPC. */
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function openExisting(path: string, key: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r')
+  } catch (thrown) {
+    throw understood(thrown, key)
+  }
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch(() => [])
+}
+
+/** Keys become file names: no dots, no slashes. */
+function checked(key: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_:-]{1,199}$/.test(key)) throw new CloudError('badRequest', `Not a blob key: ${key}`)
+  return key
+}
+
+function understood(thrown: unknown, key: string): unknown {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new CloudError('noSpace', 'There is no space left on the disk that would keep this data.', { cause: thrown })
+  if (code === 'ENOENT') return new NotFound('Blob', key, { cause: thrown })
+  if (code === 'EEXIST') return new CloudError('conflict', `Blob ${key} exists already.`, { cause: thrown })
+  return thrown
+}
