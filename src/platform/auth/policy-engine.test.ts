@@ -71,7 +71,12 @@ const cases: [check: string, ctx: Context, target: Record<string, unknown>, verd
   ['system_scope:all', operator, {}, true],
   ['system_scope:all', alice, {}, false],
   ['domain_id:%(domain_id)s', alice, { domain_id: null }, false], // what a token lacks matches nothing, not even null
-  ['project_id:None', operator, {}, false],
+  ['project_id:None', operator, {}, true],
+  ['not project_id:None', alice, {}, true],
+  ["'a':a", alice, {}, true],
+  ["'a':b", alice, {}, false],
+  ['token.project.domain.id:%(target.domain.id)s', alice, { 'target.domain.id': 'd1' }, true],
+  ['token.domain.id:%(target.domain.id)s', alice, { 'target.domain.id': 'd1' }, false],
   ['no_such_attribute:x', alice, {}, false],
   ['field:networks:shared=True', alice, { shared: true }, true],
   ['field:networks:shared=True', alice, {}, false],

@@ -58,6 +58,8 @@ export function credentialsOf(ctx: Context): Credentials {
     tenant_id: ctx.projectId,
     project_domain_id: ctx.projectDomainId,
     domain_id: ctx.domainId,
+    'token.project.domain.id': ctx.projectDomainId, // Keystone's own names for the two
+    'token.domain.id': ctx.domainId,
     system_scope: ctx.system ? 'all' : null,
     roles: ctx.roles,
     is_admin: ctx.isAdmin,

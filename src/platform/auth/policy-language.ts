@@ -111,18 +111,27 @@ function role(name: Template): Check {
 
 /** `left:right`, where left is a literal or an attribute of the caller. */
 function comparison(left: string, right: Template): Check {
-  const value = typeof right === 'string' ? () => right : right
   const literal = literalOf(left)
-  if (literal !== undefined) return (_, target) => value(target) === literal
+  if (typeof right === 'string')
+    return literal !== undefined
+      ? literal === right
+        ? always
+        : never
+      : (credentials) => matches(credentials[left], right)
+  if (literal !== undefined) return (_, target) => right(target) === literal
   return (credentials, target) => {
     const own = credentials[left]
     // Upstream lets a caller without a project match a target without one, as both print "None". That has been a hole
-    // more often than a help: here an attribute the token does not have matches nothing.
-    if (own === null || own === undefined) return false
-    const wanted = value(target)
-    if (wanted === undefined) return false
-    return Array.isArray(own) ? own.includes(wanted) : printed(own) === wanted
+    // more often than a help: here what a token lacks matches only a `None` written in the rule itself.
+    if (own === null) return false
+    const wanted = right(target)
+    return wanted !== undefined && matches(own, wanted)
   }
+}
+
+function matches(own: Credentials[string] | undefined, wanted: string): boolean {
+  if (own === undefined) return false
+  return Array.isArray(own) ? own.includes(wanted) : printed(own) === wanted
 }
 
 /** Python's literals, printed as Python prints them; undefined when `text` is the name of an attribute. */
