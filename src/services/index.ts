@@ -1,0 +1,52 @@
+import { markMigrations } from '../platform/db/marks.ts'
+import type { Hosts } from '../platform/hosts/hosts.ts'
+import { hostMigrations } from '../platform/hosts/tables.ts'
+import type { Ground, Service, ServiceMigrations } from '../platform/service.ts'
+import { type ComputeService, computeMigrations, createCompute } from './compute/index.ts'
+import { createIdentity, type IdentityService, identityMigrations } from './identity/index.ts'
+import { createImage, type ImageService, imageMigrations } from './image/index.ts'
+import { createNetwork, type NetworkService, networkMigrations } from './network/index.ts'
+import { createPlacement, type PlacementService, placementMigrations } from './placement/index.ts'
+import { createRegistry, type RegistryService, registryMigrations } from './registry/index.ts'
+
+/** From the ground up. The order is also the rule of who may import whom (`tools/arrows.ts` reads it here). */
+export interface Services {
+  readonly identity: IdentityService
+  readonly placement: PlacementService
+  readonly registry: RegistryService
+  readonly image: ImageService
+  readonly network: NetworkService
+  readonly compute: ComputeService
+}
+
+export const migrations: readonly ServiceMigrations[] = [
+  { service: 'marks', migrations: markMigrations },
+  { service: 'hosts', migrations: hostMigrations },
+  identityMigrations,
+  placementMigrations,
+  registryMigrations,
+  imageMigrations,
+  networkMigrations,
+  computeMigrations,
+]
+
+/** Makes every service, each with those below it. Nothing listens and no loop runs yet. */
+export async function createServices(ground: Ground, hosts: Hosts): Promise<Services> {
+  const identity = await createIdentity(ground)
+  const placement = createPlacement(ground)
+  const registry = await createRegistry(ground)
+  const image = await createImage(ground, identity, registry)
+  const network = await createNetwork(ground, identity, hosts)
+  const compute = await createCompute(ground, { identity, placement, registry, image, network, hosts })
+  return { identity, placement, registry, image, network, compute }
+}
+
+/** In the order of `Services`. */
+export const listed = (services: Services): readonly Service[] => [
+  services.identity,
+  services.placement,
+  services.registry,
+  services.image,
+  services.network,
+  services.compute,
+]
