@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { CloudError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Database, Tables } from './database.ts'
 import { markInside, refuseNesting } from './nesting.ts'
 
 /** serialization_failure and deadlock_detected: the transaction had no effect and may simply be run again. */
 const retryable = new Set(['40001', '40P01'])
-const attempts = 12
+const attempts = 20
 
 const int8 = 20
 const numeric = 1700
@@ -53,7 +54,10 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
             .execute((trx) => markInside(() => work(trx)))
         } catch (error) {
           const code = error instanceof pg.DatabaseError ? error.code : undefined
-          if (!code || !retryable.has(code) || attempt === attempts) throw error
+          if (!code || !retryable.has(code)) throw error
+          if (attempt === attempts) {
+            throw new CloudError('unavailable', 'Too many writes met on the same rows; try again', { cause: error })
+          }
           // Jittered, so that those who met once do not meet again.
           await sleep(Math.random() * Math.min(2 ** attempt, 200))
         }
