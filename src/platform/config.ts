@@ -15,6 +15,8 @@ export interface Config {
   engineSocket: string
   /** The engine is ours: started by `up` with its data in the state directory. */
   engineOwn: boolean
+  /** Root in a container of our own engine is nobody on the machine. `auto`: on when the kernel can. */
+  engineUserNamespaces: 'auto' | 'on' | 'off'
   publicCidr: string
   /** Masquerade what servers on external networks send beyond this machine. */
   publicNat: boolean

@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Call } from './call.ts'
+import { ensureTools } from './tools.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** `berth test [ARGS]`: what `npm test` runs, once the programs that the tests start are here. */
+export async function run(call: Call): Promise<number> {
+  await ensureTools({ ownEngine: true, forTests: true, say: call.err })
+  const child = spawn(process.execPath, [...process.execArgv, 'tools/test.ts', ...call.words], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  // Ctrl-C reaches the child by itself; what is sent to us alone must be handed on.
+  const hand = (signal: NodeJS.Signals) => child.kill(signal)
+  process.on('SIGTERM', hand)
+  process.on('SIGINT', () => {})
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}

@@ -1,0 +1,191 @@
+import { isIP } from 'node:net'
+import { parseCIDR } from 'ipaddr.js'
+
+/** One key of `berth.yaml`: how its value is read, what it may be, and what it is when nobody says. */
+export interface Setting {
+  readonly key: string
+  readonly kind: 'text' | 'integer' | 'number' | 'boolean'
+  /** For people: the reference in docs/operators/configuration.md is held against this list by a test. */
+  readonly help: string
+  readonly fallback: string | number | boolean | null
+  /** What is wrong with a value of the right kind; null when nothing is. */
+  readonly check?: (value: string & number) => string | null
+}
+
+const oneOf =
+  (...words: string[]) =>
+  (value: string): string | null =>
+    words.includes(value) ? null : `must be one of ${words.join(', ')}`
+
+const between =
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  (value: number): string | null =>
+    value >= least && value <= most
+      ? null
+      : most === Number.MAX_SAFE_INTEGER
+        ? `must be ${least} or more`
+        : `must be between ${least} and ${most}`
+
+const above =
+  (bound: number) =>
+  (value: number): string | null =>
+    value > bound ? null : `must be above ${bound}`
+
+const matches =
+  (pattern: RegExp, words: string) =>
+  (value: string): string | null =>
+    pattern.test(value) ? null : `must be ${words}`
+
+function network(value: string): string | null {
+  try {
+    const [address, bits] = parseCIDR(value)
+    return address.kind() !== 'ipv4' || bits > 29 ? 'must be an IPv4 network of /29 or larger' : null
+  } catch {
+    return 'must be a network such as 198.18.4.0/24'
+  }
+}
+
+/** A unix socket's path is cut off at 107 bytes without a word; the longest of ours adds 13 to the state directory. */
+const directory = (value: string): string | null =>
+  !value.startsWith('/') || value === '/'
+    ? 'must be an absolute path'
+    : Buffer.byteLength(value) > 90
+      ? `must be at most 90 bytes long (it is ${Buffer.byteLength(value)}): sockets are kept in it`
+      : null
+
+const socket = (value: string): string | null =>
+  value === '' || (value.startsWith('/') && Buffer.byteLength(value) <= 107)
+    ? null
+    : 'must be the absolute path of a unix socket, at most 107 bytes long'
+
+const host = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/
+
+/** Every key that `berth.yaml` and the environment know, `stateDir` and `host` with the machine's own fallbacks. */
+export const settings = (machine: { stateDir: string; hostname: string }): readonly Setting[] => [
+  {
+    key: 'stateDir',
+    kind: 'text',
+    fallback: machine.stateDir,
+    check: directory,
+    help: 'Where everything is kept. Mode 0700.',
+  },
+  {
+    key: 'bind',
+    kind: 'text',
+    fallback: '127.0.0.1',
+    check: (value) => (isIP(value) ? null : 'must be an IP address of this machine'),
+    help: 'The address to listen on. 0.0.0.0 opens the cloud to the network.',
+  },
+  {
+    key: 'portBase',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0, 50_000),
+    help: 'Added to every port, so that several clouds live on one machine.',
+  },
+  {
+    key: 'publicHost',
+    kind: 'text',
+    fallback: '',
+    check: (value) => (value === '' || isIP(value) || host.test(value) ? null : 'must be a host name or an address'),
+    help: 'What clients are told to connect to. Empty: the address of `bind`.',
+  },
+  {
+    key: 'region',
+    kind: 'text',
+    fallback: 'RegionOne',
+    check: matches(/^[\w.-]{1,255}$/, 'letters, digits, dots, dashes and underscores'),
+    help: 'The name of the region in the catalog.',
+  },
+  {
+    key: 'database',
+    kind: 'text',
+    fallback: 'sqlite',
+    check: matches(/^(sqlite|postgres(ql)?:\/\/.+)$/, '`sqlite` or a postgres:// address'),
+    help: '`sqlite` (a file in the state directory) or `postgres://user:password@host/database`.',
+  },
+  {
+    key: 'logLevel',
+    kind: 'text',
+    fallback: 'info',
+    check: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    help: 'The least weighty kind of line in `berth.log`.',
+  },
+  {
+    key: 'host',
+    kind: 'text',
+    fallback: machine.hostname,
+    check: matches(host, 'a host name'),
+    help: "This machine's name as a host of the cloud. Do not change it while servers exist.",
+  },
+  { key: 'demo', kind: 'boolean', fallback: true, help: 'Seed the first server at the first start.' },
+  {
+    key: 'engineSocket',
+    kind: 'text',
+    fallback: '',
+    check: socket,
+    help: 'A Docker Engine that runs already. Empty: Berth starts one of its own.',
+  },
+  {
+    key: 'engineUserNamespaces',
+    kind: 'text',
+    fallback: 'auto',
+    check: oneOf('auto', 'on', 'off'),
+    help: 'In our own engine, root in a server is nobody on the machine. `auto`: on when the kernel can.',
+  },
+  {
+    key: 'publicCidr',
+    kind: 'text',
+    fallback: '198.18.4.0/24',
+    check: network,
+    help: 'The range of the seeded network `public`. Read at the first start only.',
+  },
+  {
+    key: 'publicNat',
+    kind: 'boolean',
+    fallback: true,
+    help: 'Masquerade what servers on external networks send beyond this machine.',
+  },
+  { key: 'tokenHours', kind: 'number', fallback: 1, check: above(0), help: 'How long a token is good for.' },
+  { key: 'cpuAllocationRatio', kind: 'number', fallback: 4, check: above(0), help: 'vCPUs promised per core.' },
+  {
+    key: 'ramAllocationRatio',
+    kind: 'number',
+    fallback: 1,
+    check: above(0),
+    help: 'Memory promised per byte of memory.',
+  },
+  { key: 'diskAllocationRatio', kind: 'number', fallback: 1, check: above(0), help: 'Disk promised per byte of disk.' },
+  { key: 'quotas.instances', kind: 'integer', fallback: 10, check: between(-1), help: 'Servers a project; -1: any.' },
+  { key: 'quotas.cores', kind: 'integer', fallback: 20, check: between(-1), help: 'vCPUs a project; -1: any.' },
+  {
+    key: 'quotas.ramMiB',
+    kind: 'integer',
+    fallback: 51_200,
+    check: between(-1),
+    help: 'Memory a project in MiB; -1: any.',
+  },
+  { key: 'quotas.keyPairs', kind: 'integer', fallback: 100, check: between(-1), help: 'Key pairs a user; -1: any.' },
+  {
+    key: 'imageSizeMaxBytes',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0),
+    help: 'The largest image that may be uploaded; 0: as the disk allows.',
+  },
+  {
+    key: 'fault',
+    kind: 'text',
+    fallback: null,
+    check: matches(/^[a-z][\w.-]*(:[1-9]\d*)?$/, 'the name of a fault point, or name:n'),
+    help: 'For tests: kill the process at this step.',
+  },
+]
+
+/** `quotas.ramMiB` → `BERTH_QUOTAS_RAM_MIB`. */
+export const variableOf = (key: string): string =>
+  `BERTH_${key
+    .replace('MiB', 'Mib')
+    .replaceAll('.', '_')
+    .replace(/[A-Z]/g, (letter) => `_${letter}`)
+    .toUpperCase()}`
