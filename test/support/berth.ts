@@ -59,8 +59,12 @@ export interface Berth {
 /** Prepares a cloud in a state directory of its own; `up()` starts it. Ports are the standard ones plus `portBase`. */
 export async function newBerth(portBase: number, settings: Record<string, string> = {}): Promise<Berth> {
   const stateDir = await mkdtemp(join(tmpdir(), 'berth-'))
-  // Nothing that a test's servers send may leave the machine.
-  const environment = { BERTH_PUBLIC_NAT: 'false', BERTH_LOG_LEVEL: 'info', ...settings }
+  const environment = {
+    // Nothing that a test's servers send may leave the machine, and clouds side by side need a public range each.
+    BERTH_PUBLIC_NAT: 'false',
+    BERTH_PUBLIC_CIDR: `198.18.${8 + ((portBase / 100) % 200)}.0/24`,
+    ...settings,
+  }
   const place = ['--state-dir', stateDir]
   const self: Berth = {
     stateDir,
