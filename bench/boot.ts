@@ -24,7 +24,7 @@ const rounds = Number(values.rounds)
 interface Clouds {
   clouds: Record<string, { auth: Record<string, string> }>
 }
-const { auth } = (parse(readFileSync(join(stateDir, 'clouds.yaml'), 'utf8')) as Clouds).clouds['berth-admin'] ?? {
+const { auth } = (parse(readFileSync(join(stateDir, 'clouds.yaml'), 'utf8')) as Clouds).clouds.berth ?? {
   auth: {},
 }
 

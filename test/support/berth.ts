@@ -87,7 +87,7 @@ export async function newBerth(portBase: number, settings: Record<string, string
         ]),
       ) as Record<string, string>
     },
-    pid: async () => Number((await readFile(join(stateDir, 'berth.pid'), 'utf8')).trim()),
+    pid: async () => Number((await readFile(join(stateDir, 'berth.pid'), 'utf8')).split(' ')[0]),
     async docker(...args) {
       const { socket } = JSON.parse(await readFile(join(stateDir, 'engine.json'), 'utf8')) as { socket: string }
       const ran = await run('/usr/bin/docker', ['-H', `unix://${socket}`, ...args])
