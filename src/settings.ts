@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { parseCIDR } from 'ipaddr.js'
+import ipaddr from 'ipaddr.js'
 
 /** One key of `berth.yaml`: how its value is read, what it may be, and what it is when nobody says. */
 export interface Setting {
@@ -38,7 +38,7 @@ const matches =
 
 function network(value: string): string | null {
   try {
-    const [address, bits] = parseCIDR(value)
+    const [address, bits] = ipaddr.parseCIDR(value)
     return address.kind() !== 'ipv4' || bits > 29 ? 'must be an IPv4 network of /29 or larger' : null
   } catch {
     return 'must be a network such as 198.18.4.0/24'

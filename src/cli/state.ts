@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { CloudError, messageOf } from '../platform/errors.ts'
+import { newSecret } from '../platform/ids.ts'
+import { commandOf, startTimeOf } from './processes.ts'
+
+/** What lies in a state directory, as far as the command is concerned. */
+export const statePaths = (stateDir: string) => ({
+  cloudId: join(stateDir, 'cloud-id'),
+  secrets: join(stateDir, 'secrets.json'),
+  clouds: join(stateDir, 'clouds.yaml'),
+  openrc: (user: string) => join(stateDir, `${user}-openrc`),
+  lock: join(stateDir, 'lock'),
+  pid: join(stateDir, 'berth.pid'),
+  log: join(stateDir, 'berth.log'),
+  control: join(stateDir, 'control.sock'),
+  engine: join(stateDir, 'engine'),
+})
+
+/** Made at the first start. */
+export interface Secrets {
+  readonly adminPassword: string
+  readonly demoPassword: string
+}
+
+/** What may lie in a directory before a cloud is made in it: settings, and what a start that was cut off left. */
+const early = ['berth.yaml', 'policy.yaml', 'lock', 'berth.log', 'berth.pid', 'control.sock']
+
+/**
+ * Makes the directory when it is absent. @throws CloudError when we may not, and for a directory of something else:
+ * its mode is about to change, and `destroy` will remove it whole.
+ */
+export function ensureStateDir(stateDir: string): void {
+  try {
+    const found = existsSync(stateDir) && !existsSync(statePaths(stateDir).cloudId) ? readdirSync(stateDir) : []
+    const foreign = found.find((name) => !early.includes(name))
+    if (foreign !== undefined) {
+      const reason = `${stateDir} holds no cloud, but other things (${foreign}); name a new or an empty directory`
+      throw new CloudError('badRequest', reason)
+    }
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    chmodSync(stateDir, 0o700)
+  } catch (error) {
+    if (error instanceof CloudError) throw error
+    throw new CloudError('unavailable', `cannot make the state directory: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Writes a file whole or not at all, readable by its owner only. */
+export function writePrivate(path: string, text: string): void {
+  const fresh = `${path}.new`
+  rmSync(fresh, { force: true })
+  writeFileSync(fresh, text, { mode: 0o600, flush: true })
+  renameSync(fresh, path)
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The cloud's id; undefined when there is no cloud in this directory. */
+export function findCloudId(stateDir: string): string | undefined {
+  const path = statePaths(stateDir).cloudId
+  const text = readIfThere(path)?.trim()
+  if (text !== undefined && !/^[0-9a-f]{8}$/.test(text))
+    throw new CloudError('unavailable', `${path} does not hold a cloud id (eight hex digits)`)
+  return text
+}
+
+/** Eight hex digits that mark all this cloud makes on the machine: made once, never changed. */
+export function ensureCloudId(stateDir: string): string {
+  const known = findCloudId(stateDir)
+  if (known !== undefined) return known
+  const made = randomBytes(4).toString('hex')
+  writePrivate(statePaths(stateDir).cloudId, `${made}\n`)
+  return made
+}
+
+/** The first passwords of the seeded users: made once, and kept. */
+export function ensureSecrets(stateDir: string): Secrets {
+  const path = statePaths(stateDir).secrets
+  const text = readIfThere(path)
+  if (text === undefined) {
+    const made: Secrets = { adminPassword: newSecret(), demoPassword: newSecret() }
+    writePrivate(path, `${JSON.stringify(made, null, 2)}\n`)
+    return made
+  }
+  try {
+    const { adminPassword, demoPassword } = JSON.parse(text) as Partial<Secrets>
+    if (typeof adminPassword === 'string' && typeof demoPassword === 'string') return { adminPassword, demoPassword }
+  } catch {
+    // Falls through: half a file and a wrong one are the same to whoever must mend it.
+  }
+  throw new CloudError('unavailable', `${path} is damaged: it must hold adminPassword and demoPassword`)
+}
+
+/**
+ * Holds the state directory for one process; null when another holds it. Node has no flock(2), but SQLite locks its
+ * files, and the kernel lets go of such a lock with the process, however it ends.
+ */
+export function tryLock(stateDir: string): { release(): void } | null {
+  const database = new DatabaseSync(statePaths(stateDir).lock)
+  chmodSync(statePaths(stateDir).lock, 0o600)
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if ((error as { errcode?: number }).errcode === 5) return null // SQLITE_BUSY
+    throw error
+  }
+  return { release: () => database.close() }
+}
+
+export function writePid(stateDir: string): void {
+  writePrivate(statePaths(stateDir).pid, `${process.pid} ${startTimeOf(process.pid)}\n`)
+}
+
+/** The process that runs this cloud; undefined when none does, whatever an old file says. */
+export function findPid(stateDir: string): number | undefined {
+  const [pid = '', started] = readIfThere(statePaths(stateDir).pid)?.trim().split(' ') ?? []
+  const isIt = /^\d+$/.test(pid) && startTimeOf(Number(pid)) === started
+  return isIt && commandOf(Number(pid)).some((word) => word.endsWith('main.ts')) ? Number(pid) : undefined
+}
+
+/** After a start that failed before a cloud was made: takes away what it left, and the directory when it is empty then. */
+export function forget(stateDir: string): void {
+  const paths = statePaths(stateDir)
+  if (existsSync(paths.cloudId)) return
+  for (const path of [paths.lock, paths.pid, paths.log, paths.control]) rmSync(path, { force: true })
+  try {
+    rmdirSync(stateDir)
+  } catch {
+    // It holds something that is not ours, such as a berth.yaml.
+  }
+}
