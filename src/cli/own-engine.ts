@@ -139,10 +139,15 @@ export function watchEngine(paths: EnginePaths, log: { error(o: object, m: strin
   return () => clearInterval(timer)
 }
 
-/** Ends the engine and every server it left running, unmounts its file systems, and removes its files. Repeatable. */
-export async function removeEngine(paths: EnginePaths): Promise<void> {
+/** Ends the engine; servers go on running. */
+export async function stopEngine(paths: EnginePaths): Promise<void> {
   const pid = findEngine(paths)
   if (pid !== undefined) await end(pid, 20_000)
+}
+
+/** Ends the engine and every server it left running, unmounts its file systems, and removes its files. Repeatable. */
+export async function removeEngine(paths: EnginePaths): Promise<void> {
+  await stopEngine(paths)
   const containerd = `${paths.exec}/containerd/containerd.sock`
   for (const left of findProcesses(
     (words) => words.includes(containerd) || words.some((w) => w.startsWith(`${paths.exec}/containerd/`)),

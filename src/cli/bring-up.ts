@@ -1,0 +1,100 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { pino } from 'pino'
+import type { Config } from '../config.ts'
+import { type Logger, newLogger } from '../platform/log.ts'
+import { serveControl } from './control-socket.ts'
+import { writeCredentials } from './credentials.ts'
+import { ensureEngine, type ReadyEngine } from './engine.ts'
+import { stopEngine, watchEngine } from './own-engine.ts'
+import type { Progress } from './progress.ts'
+import type { RunningCloud, StartCloud } from './running-cloud.ts'
+import { ensureCloudId, ensureSecrets, findCloudId, statePaths, writePid } from './state.ts'
+import { summaryOf } from './summary.ts'
+import { versionOfBerth } from './version.ts'
+
+/**
+ * Makes the cloud run, tells that it does, and returns when it was asked to end and has. The caller holds the lock.
+ * When the very first start fails before the cloud itself begins, nothing is left; later, the data is.
+ */
+export async function bringUp(config: Config, progress: Progress, start: StartCloud = startCloud): Promise<void> {
+  const paths = statePaths(config.stateDir)
+  const firstEver = findCloudId(config.stateDir) === undefined
+  const asked = untilAsked()
+  let cloud: RunningCloud | null = null
+  let engine: ReadyEngine | null = null
+  let stopWatching = (): void => {}
+  const log = openLog(config)
+  const control = await serveControl(config.stateDir, {
+    summary: async () => cloud && { lines: await summaryOf(config, cloud) },
+    status: async () => cloud && { ...about(config), ...(await cloud.status()) },
+  })
+  try {
+    const cloudId = ensureCloudId(config.stateDir)
+    writePid(config.stateDir)
+    engine = await ensureEngine(config, cloudId, progress.step)
+    progress.step(`engine: ${engine.description}${engine.own && !engine.startedNow ? ' (runs already)' : ''}`)
+    const secrets = ensureSecrets(config.stateDir)
+    writeCredentials(config, secrets)
+    if (engine.own) stopWatching = watchEngine(engine.own, log)
+    cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, progress.step)
+    progress.ready(await summaryOf(config, cloud))
+    log.info({ version: versionOfBerth(), cloudId }, 'the cloud is up')
+    log.info({ signal: await asked.signal }, 'the cloud ends')
+  } catch (error) {
+    log.fatal({ err: error }, 'the cloud did not start')
+    stopWatching()
+    if (engine?.own && engine.startedNow) await stopEngine(engine.own)
+    if (engine === null && firstEver) rmSync(paths.cloudId, { force: true })
+    throw error
+  } finally {
+    // Servers and the engine go on: the next start takes them over.
+    await cloud?.stop()
+    stopWatching()
+    await control.close()
+    for (const path of [paths.pid, paths.control]) rmSync(path, { force: true })
+    asked.forget()
+  }
+}
+
+/** Loaded late: the checks before it need not wait for every service's code. */
+const startCloud: StartCloud = async (...args) => (await import('../cloud.ts')).startCloud(...args)
+
+function openLog(config: Config): Logger {
+  const { log } = statePaths(config.stateDir)
+  const destination = pino.destination({ dest: log, append: true, sync: true })
+  chmodSync(log, 0o600)
+  return newLogger(config.logLevel, destination)
+}
+
+const about = (config: Config) => ({
+  version: versionOfBerth(),
+  pid: process.pid,
+  stateDir: config.stateDir,
+  residentMiB: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+})
+
+/** The first SIGTERM or SIGINT asks for an orderly end; a second one, by an impatient hand, ends at once. */
+function untilAsked(): { signal: Promise<string>; forget(): void } {
+  let settle: (name: string) => void = () => {}
+  const signal = new Promise<string>((resolve) => {
+    settle = resolve
+  })
+  let count = 0
+  const heard = (name: string) => {
+    if (++count > 1) process.exit(130)
+    settle(name)
+  }
+  process.on('SIGTERM', heard)
+  process.on('SIGINT', heard)
+  process.on('SIGHUP', ignore)
+  return {
+    signal,
+    forget() {
+      process.off('SIGTERM', heard)
+      process.off('SIGINT', heard)
+      process.off('SIGHUP', ignore)
+    },
+  }
+}
+
+const ignore = (): void => {}

@@ -1,0 +1,29 @@
+import type { Config } from '../platform/config.ts'
+import type { Logger } from '../platform/log.ts'
+import type { LoopStatus } from '../platform/reconcile/reconciler.ts'
+
+/** What `berth status` shows. */
+export interface StatusReport {
+  services: readonly { name: string; url: string; since: string }[]
+  /** Up: heard of within the last 60 s. */
+  hosts: readonly { name: string; role: string; up: boolean; since: string; seenAt: string }[]
+  loops: readonly LoopStatus[]
+}
+
+/** A cloud that runs in this process. */
+export interface RunningCloud {
+  /** Closes in reverse order; servers go on running. */
+  stop(): Promise<void>
+  status(): Promise<StatusReport>
+  readonly endpoints: readonly { service: string; url: string }[]
+  /** The seeded server; null when there is none (any more). */
+  firstServer(): Promise<{ name: string; id: string; status: string; address: string | null } | null>
+}
+
+/** Starts every role in this process and resolves when it is seeded and answers. `src/cloud.ts` is one. */
+export type StartCloud = (
+  config: Config,
+  log: Logger,
+  secrets: { cloudId: string; adminPassword: string; demoPassword: string },
+  progress: (step: string) => void,
+) => Promise<RunningCloud>
