@@ -103,6 +103,8 @@ test('rules refer to each other, in any order, and overrides win', () => {
   assert.equal(wider.check('compute:create', alice, { user_id: 'bob' }), true)
   assert.equal(wider.has('ours'), true)
   assert.equal(wider.has('theirs'), false)
+  const another = createPolicy([rules], { 'image:get': 'rule:only_image_knows_this' })
+  assert.equal(another.has('image:get'), false)
   assert.throws(() => wider.check('theirs', alice, {}), /no policy rule "theirs"/)
 })
 

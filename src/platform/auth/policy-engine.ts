@@ -6,7 +6,8 @@ import { type Check, type Credentials, compile } from './policy-language.ts'
 
 /**
  * Compiles every rule once. Later sets win over earlier ones, `overrides` over all; an override may also bring helper
- * rules of its own.
+ * rules of its own. Overrides serve every service of the cloud, so those that name none of these rules, and to which
+ * none of them leads, are somebody else's.
  * @throws Error that names the rule when it can not be read, refers to a rule that does not exist, or to itself.
  */
 export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Policy {
@@ -26,7 +27,7 @@ export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Po
     compiled.set(name, check)
     return check
   }
-  for (const name of texts.keys()) {
+  for (const name of new Set(rules.flatMap((set) => Object.keys(set)))) {
     try {
       resolve(name)
     } catch (error) {

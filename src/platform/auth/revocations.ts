@@ -72,6 +72,7 @@ function keysOf(claims: Claims): string[] {
   const where = scopeKey(scope)
   const roles = claims.roles.flatMap(({ id }) => [
     join(undefined, undefined, id, undefined, undefined),
+    join(undefined, userId, id, undefined, undefined),
     join(undefined, userId, id, where, undefined),
   ])
   const domains = [claims.userDomainId, ...(scope?.kind === 'project' ? [scope.domainId] : [])]

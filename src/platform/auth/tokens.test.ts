@@ -96,6 +96,8 @@ const revocations: [what: Omit<Revocation, 'issuedBeforeMs'>, covers: boolean][]
   [{ roleId: hex('1') }, true],
   [{ roleId: hex('9') }, false],
   [{ userId: hex('a'), roleId: hex('1'), scope }, true],
+  [{ userId: hex('a'), roleId: hex('1') }, true],
+  [{ userId: hex('f'), roleId: hex('1') }, false],
   [{ userId: hex('a'), roleId: hex('1'), scope: 'system' }, false],
   [{ domainId: 'default' }, true],
   [{ domainId: 'other' }, false],

@@ -1,0 +1,5 @@
+import type { Migration } from '../../../../platform/db/database.ts'
+import { first } from './0001-first.ts'
+
+/** In order, and never edited once released. */
+export const migrations: readonly Migration[] = [first]

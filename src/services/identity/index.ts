@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import type { Authenticate } from '../../platform/auth/context.ts'
+import { createPolicy } from '../../platform/auth/policy-engine.ts'
+import { createFailureLimit } from '../../platform/auth/rate-limit.ts'
+import { createRevocations } from '../../platform/auth/revocations.ts'
+import { openTokenKeys } from '../../platform/auth/token-keys.ts'
+import { createTokens } from '../../platform/auth/tokens.ts'
+import { urlOf } from '../../platform/config.ts'
+import type { Db } from '../../platform/db/database.ts'
+import { createApp } from '../../platform/http/app.ts'
+import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
+import { migrations } from './db/migrations/index.ts'
+import * as projectRows from './db/projects.ts'
+import { type Registration, register } from './logic/catalog.ts'
+import type { Deps } from './logic/deps.ts'
+import { type Minted, mint } from './logic/mint.ts'
+import { type Secrets, type Seeded, seed } from './logic/seed.ts'
+import { type Revoked, subjects } from './messages.ts'
+import { rules } from './policy.ts'
+import { revocationReconciler } from './reconcile/revocations.ts'
+import { authRoutes } from './routes/auth.ts'
+import { discoveryRoutes } from './routes/discovery.ts'
+import { identityFault } from './routes/fault.ts'
+import { tokenRoutes } from './routes/tokens.ts'
+import './db/tables.ts'
+
+export type { Project } from './db/projects.ts'
+export type { Registration } from './logic/catalog.ts'
+export type { Minted } from './logic/mint.ts'
+export type { Secrets, Seeded } from './logic/seed.ts'
+export { type ProjectsDeleted, subjects as identityEvents } from './messages.ts'
+
+export const identityMigrations: ServiceMigrations = { service: 'identity', migrations }
+
+/** Failed log-ins of one user from one address before they must wait. */
+const allowedFailures = 10
+const failureWindowMs = 60_000
+
+/** Who may do what, for every service. */
+export interface IdentityService extends Service {
+  /** Token → context, without a database. */
+  readonly authenticate: Authenticate
+  /** Where a client without a token is sent: `http://…:5000/v3`. */
+  readonly identityUrl: string
+  /** A token for Berth's own work in somebody's name; with the roles member and reader unless told otherwise. */
+  mintToken(wanted: Minted): Promise<string>
+  /** Puts a service into the catalog, in this cloud's region. Repeatable. */
+  register(wanted: Registration): Promise<void>
+  readonly projects: {
+    find(db: Db, id: string): Promise<projectRows.Project | undefined>
+    exists(db: Db, id: string): Promise<boolean>
+  }
+  /** What every cloud starts with. Repeatable: what is there stays as it is. */
+  seed(secrets: Secrets): Promise<Seeded>
+}
+
+/** Identity API v3. Source: Identity API reference, v3. */
+export async function createIdentity(ground: Ground): Promise<IdentityService> {
+  const { config, database, bus, clock, log } = ground
+  const tokenMs = config.tokenHours * 3_600_000
+  const revocations = createRevocations(clock, tokenMs)
+  const keys = openTokenKeys(join(config.stateDir, 'keys'), clock)
+  const tokens = createTokens(keys, revocations, clock)
+  const failures = createFailureLimit(clock, allowedFailures, failureWindowMs)
+  const deps: Deps = { database, clock, bus, log, tokens, revocations, tokenMs, failures }
+
+  const identityUrl = `${urlOf(config, 'identity')}/v3`
+  const app = createApp({
+    service: 'identity',
+    dialect: identityFault,
+    policy: createPolicy([rules], ground.policyOverrides),
+    authenticate: tokens.authenticate,
+    identityUrl,
+    log,
+  })
+  discoveryRoutes(app)
+  tokenRoutes(app, deps)
+  authRoutes(app, deps)
+
+  const sync = revocationReconciler(deps)
+  let unsubscribe: (() => void) | null = null
+  return {
+    name: 'identity',
+    app,
+    loops: [sync],
+    async start() {
+      unsubscribe = bus.subscribe<Revoked>(subjects.revoked, ({ revocations: news }) => {
+        for (const revocation of news) revocations.add(revocation)
+      })
+      await sync.run(new AbortController().signal) // before the first request: what was revoked stays revoked
+      await register(database, config.region, { type: 'identity', name: 'keystone', url: identityUrl })
+    },
+    async stop() {
+      unsubscribe?.()
+    },
+    authenticate: tokens.authenticate,
+    identityUrl,
+    mintToken: (wanted) => mint(deps, wanted),
+    register: (wanted) => register(database, config.region, wanted),
+    projects: {
+      find: projectRows.find,
+      exists: async (db, id) => (await projectRows.find(db, id)) !== undefined,
+    },
+    seed: (secrets) => seed(deps, secrets),
+  }
+}

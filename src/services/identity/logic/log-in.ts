@@ -1,0 +1,209 @@
+import { hashPassword, needsRehash, verifyPassword } from '../../../platform/auth/passwords.ts'
+import type { Claims, Scope } from '../../../platform/auth/token-codec.ts'
+import { newAuditId } from '../../../platform/auth/tokens.ts'
+import type { Db } from '../../../platform/db/database.ts'
+import { CloudError } from '../../../platform/errors.ts'
+import * as projectRows from '../db/projects.ts'
+import * as userRows from '../db/users.ts'
+import type { Deps } from './deps.ts'
+import { rolesIn } from './effective-roles.ts'
+import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
+
+/** A domain by id or name. */
+export interface DomainRef {
+  id?: string | undefined
+  name?: string | undefined
+}
+
+/** The `auth` of a request for a token. */
+export interface LogIn {
+  methods: readonly string[]
+  password?: { user: { id?: string; name?: string; domain?: DomainRef; password: string } } | undefined
+  token?: { id: string } | undefined
+  scope?:
+    | 'unscoped'
+    | {
+        project?: { id?: string; name?: string; domain?: DomainRef }
+        domain?: DomainRef
+        system?: { all?: boolean }
+        unscoped?: object
+      }
+    | undefined
+}
+
+/** Too many failures of late: try again in so many seconds. */
+export class TooManyFailures extends CloudError {
+  readonly retryAfterSeconds: number
+  constructor(retryAfterSeconds: number) {
+    super('rateLimited', `Too many failed log-ins. Try again in ${retryAfterSeconds} seconds.`)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** Who it is, and what the new token takes over from an old one. */
+interface Proven {
+  readonly user: userRows.User
+  readonly methods: readonly string[]
+  readonly expiresAtMs: number
+  readonly chain: readonly string[]
+  readonly from: Scope | null
+  readonly atMs: number
+}
+
+/**
+ * Proves who asks and gives a token. `address` is where the request came from.
+ * Source: Identity API reference, "Authentication and token management".
+ * @throws CloudError kind `unauthorized` without a word on what was wrong.
+ */
+export async function logIn(deps: Deps, { methods, scope, ...proofs }: LogIn, address: string): Promise<Claims> {
+  let proven: Proven | undefined
+  for (const method of new Set(methods)) {
+    const next =
+      method === 'password' && proofs.password
+        ? await byPassword(deps, proofs.password.user, address)
+        : method === 'token' && proofs.token
+          ? await byToken(deps, proofs.token.id, scope)
+          : refuseMethod(method)
+    if (proven && proven.user.id !== next.user.id) throw unauthorized()
+    proven = proven
+      ? { ...next, methods: [...proven.methods, ...next.methods], atMs: Math.min(proven.atMs, next.atMs) }
+      : next
+  }
+  if (!proven) throw unauthorized()
+  return issueTo(deps, proven, scope)
+}
+
+function refuseMethod(method: string): never {
+  if (method === 'password' || method === 'token') throw badRequest(`Expecting to find ${method} in identity.`)
+  throw new CloudError('unauthorized', 'Attempted to authenticate with an unsupported method.')
+}
+
+async function issueTo(deps: Deps, proven: Proven, wanted: LogIn['scope']): Promise<Claims> {
+  const db = deps.database.read
+  const { user } = proven
+  const asked = await scopeOf(db, wanted)
+  const scope = asked === undefined ? await defaultScope(db, user) : asked
+  const roles = scope ? await rolesIn(db, user.id, scope) : []
+  if (scope && roles.length === 0) throw unauthorized()
+  return {
+    userId: user.id,
+    userName: user.name,
+    userDomainId: user.domainId,
+    scope,
+    roles: roles.map(({ id, name }) => ({ id, name })),
+    methods: [...new Set(proven.methods)],
+    auditIds: [newAuditId(), ...proven.chain],
+    issuedAtMs: proven.atMs,
+    expiresAtMs: proven.expiresAtMs,
+  }
+}
+
+type PasswordUser = NonNullable<LogIn['password']>['user']
+
+/** Takes as long for a user who does not exist. Counts failures by what was sent, so that names cannot be probed. */
+async function byPassword(deps: Deps, sent: PasswordUser, address: string): Promise<Proven> {
+  const { database, failures, clock } = deps
+  const db = database.read
+  if (!sent.id && !(sent.name && sent.domain)) throw badRequest('Expecting to find domain in user.')
+  const key = JSON.stringify([sent.id ?? [sent.name, sent.domain?.id, sent.domain?.name], address])
+  const wait = failures.retryAfterSeconds(key)
+  if (wait > 0) throw new TooManyFailures(wait)
+  const found = await findUser(db, sent)
+  const hash = found?.passwordHash ?? null
+  if (!(await verifyPassword(sent.password, hash)) || !found) {
+    failures.fail(key)
+    throw unauthorized()
+  }
+  failures.forget(key)
+  const atMs = clock.nowMs()
+  const user = await stillThere(db, found.id)
+  if (user.passwordHash !== hash) throw unauthorized() // changed while we computed
+  if (hash && needsRehash(hash)) {
+    const renewed = await hashPassword(sent.password)
+    await database.write((trx) => userRows.rehash(trx, user.id, hash, renewed))
+  }
+  if (user.passwordExpiresAt && user.passwordExpiresAt <= clock.now())
+    throw new CloudError('unauthorized', `The password is expired and needs to be changed for user: ${user.id}.`)
+  return { user, methods: ['password'], expiresAtMs: atMs + deps.tokenMs, chain: [], from: null, atMs }
+}
+
+/** The new token lives no longer than the old one, or tokens would be for ever. */
+async function byToken(deps: Deps, token: string, scope: LogIn['scope']): Promise<Proven> {
+  const atMs = deps.clock.nowMs()
+  const claims = deps.tokens.read(token)
+  if (!claims) throw notFound('token', token)
+  if (claims.scope?.kind === 'system' && typeof scope === 'object' && (scope.project || scope.domain))
+    throw forbidden(
+      'You are not authorized to perform the requested action: Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.',
+    )
+  return {
+    user: await stillThere(deps.database.read, claims.userId),
+    methods: ['token', ...claims.methods],
+    expiresAtMs: claims.expiresAtMs,
+    chain: claims.auditIds.slice(-1),
+    from: claims.scope,
+    atMs,
+  }
+}
+
+async function findUser(db: Db, sent: PasswordUser): Promise<userRows.User | undefined> {
+  if (sent.id) return userRows.find(db, sent.id)
+  const domainId = await domainIdOf(db, sent.domain ?? {})
+  return domainId === undefined ? undefined : userRows.findByName(db, domainId, sent.name ?? '')
+}
+
+/** The user as they are now. @throws CloudError when they, or their domain, are disabled or gone. */
+async function stillThere(db: Db, userId: string): Promise<userRows.User> {
+  const user = await userRows.find(db, userId)
+  const domain = user && (await projectRows.find(db, user.domainId))
+  if (!user?.enabled || !domain?.enabled) throw unauthorized()
+  return user
+}
+
+async function domainIdOf(db: Db, ref: DomainRef): Promise<string | undefined> {
+  if (ref.id) return ref.id
+  return ref.name === undefined ? undefined : (await projectRows.findByName(db, null, ref.name))?.id
+}
+
+/** Undefined: nothing was said about the scope; null: none is wanted. */
+async function scopeOf(db: Db, wanted: LogIn['scope']): Promise<Scope | null | undefined> {
+  if (wanted === undefined) return undefined
+  if (wanted === 'unscoped' || wanted.unscoped) return null
+  const { project, domain, system } = wanted
+  if ([project, domain, system].filter(Boolean).length > 1)
+    throw badRequest('Scope is to be one of project, domain and system.')
+  if (system) {
+    if (system.all !== true) throw badRequest('Expecting to find all in system.')
+    return { kind: 'system' }
+  }
+  if (domain) {
+    const id = await domainIdOf(db, domain)
+    const found = id === undefined ? undefined : await projectRows.find(db, id)
+    if (!found?.isDomain || !found.enabled) throw unauthorized()
+    return { kind: 'domain', id: found.id, name: found.name }
+  }
+  if (!project) return undefined
+  if (!project.id && !(project.name && project.domain)) throw badRequest('Expecting to find domain in project.')
+  const domainId = project.id ? undefined : await domainIdOf(db, project.domain ?? {})
+  const found = project.id
+    ? await projectRows.find(db, project.id)
+    : domainId === undefined
+      ? undefined
+      : await projectRows.findByName(db, domainId, project.name ?? '')
+  const scope = found && (await usable(db, found))
+  if (!scope) throw unauthorized()
+  return scope
+}
+
+/** The user's default project when it is one to work in, no scope otherwise. */
+async function defaultScope(db: Db, user: userRows.User): Promise<Scope | null> {
+  const project = user.defaultProjectId ? await projectRows.find(db, user.defaultProjectId) : undefined
+  const scope = project && (await usable(db, project))
+  return scope && (await rolesIn(db, user.id, scope)).length > 0 ? scope : null
+}
+
+async function usable(db: Db, project: projectRows.Project): Promise<Scope | undefined> {
+  const domain = project.domainId ? await projectRows.find(db, project.domainId) : project
+  if (!project.enabled || !domain?.enabled) return undefined
+  return { kind: 'project', id: project.id, name: project.name, domainId: domain.id }
+}

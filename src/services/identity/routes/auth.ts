@@ -1,0 +1,35 @@
+import type { App } from '../../../platform/http/app.ts'
+import * as projectRows from '../db/projects.ts'
+import { catalogFor } from '../logic/catalog.ts'
+import type { Deps } from '../logic/deps.ts'
+import { domainsOf, projectsOf, rolesIn } from '../logic/effective-roles.ts'
+import { domainView, projectView } from './project-views.ts'
+import { listed, selfLink } from './shapes.ts'
+
+/** What the caller's own token can reach. Source: Identity API reference, "Authentication and token management". */
+export function authRoutes(app: App, { database }: Deps): void {
+  const db = database.read
+
+  app.get('/v3/auth/catalog', { config: { policy: 'identity:get_auth_catalog' } }, async (request) => ({
+    catalog: await catalogFor(db, request.ctx.projectId, request.ctx.userId),
+    links: selfLink(request, 'auth/catalog'),
+  }))
+
+  app.get('/v3/auth/projects', { config: { policy: 'identity:get_auth_projects' } }, async (request) => {
+    const projects = (await projectsOf(db, request.ctx.userId)).filter((project) => project.enabled)
+    const domains = await projectRows.findAll(db, [...new Set(projects.flatMap(({ domainId }) => domainId ?? []))])
+    const shut = new Set(domains.filter((domain) => !domain.enabled).map((domain) => domain.id))
+    const open = projects.filter(({ domainId }) => domainId === null || !shut.has(domainId))
+    return listed(request, 'projects', open, projectView(request))
+  })
+
+  app.get('/v3/auth/domains', { config: { policy: 'identity:get_auth_domains' } }, async (request) => {
+    const domains = (await domainsOf(db, request.ctx.userId)).filter((domain) => domain.enabled)
+    return listed(request, 'domains', domains, domainView(request))
+  })
+
+  app.get('/v3/auth/system', { config: { policy: 'identity:get_auth_system' } }, async (request) => {
+    const roles = await rolesIn(db, request.ctx.userId, { kind: 'system' })
+    return { system: roles.length > 0 ? [{ all: true }] : [], links: selfLink(request, 'auth/system') }
+  })
+}
