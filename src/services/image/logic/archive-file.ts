@@ -93,8 +93,7 @@ export class Archive {
   }
 
   async bytes(entry: TarEntry, what: string): Promise<Buffer> {
-    if (entry.size > maxJsonBytes)
-      throw bad(`has a ${what} of ${entry.size} bytes; at most ${maxJsonBytes} are read`)
+    if (entry.size > maxJsonBytes) throw bad(`has a ${what} of ${entry.size} bytes; at most ${maxJsonBytes} are read`)
     const { buffer, bytesRead } = await this.file.read(Buffer.alloc(entry.size), 0, entry.size, entry.offset)
     if (bytesRead < entry.size) throw bad(`is cut short in its ${what}`)
     return buffer
@@ -126,7 +125,8 @@ export class Archive {
       async (chunks: AsyncIterable<Buffer>) => {
         for await (const chunk of chunks) {
           size += chunk.length
-          if (size > most) throw bad(`has a layer, ${JSON.stringify(entry.name)}, that unpacks to more than ${most} bytes`)
+          if (size > most)
+            throw bad(`has a layer, ${JSON.stringify(entry.name)}, that unpacks to more than ${most} bytes`)
           unpacked.update(chunk)
         }
       },

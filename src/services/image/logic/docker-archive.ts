@@ -13,13 +13,15 @@ import {
 } from './archive-file.ts'
 import { bad } from './tar.ts'
 
-const Saved = Type.Array(
-  Type.Object({ Config: Type.String(), Layers: Type.Array(Type.String(), { maxItems: 1000 }) }),
-)
+const Saved = Type.Array(Type.Object({ Config: Type.String(), Layers: Type.Array(Type.String(), { maxItems: 1000 }) }))
 
 /** What `docker save` writes. Its tags are ignored: they are names on somebody else's machine. */
 export async function indexDockerArchive(archive: Archive): Promise<ArchiveIndex> {
-  const saved = parse(Saved, await archive.bytes(archive.find('manifest.json', 'its'), 'manifest.json'), 'manifest.json')
+  const saved = parse(
+    Saved,
+    await archive.bytes(archive.find('manifest.json', 'its'), 'manifest.json'),
+    'manifest.json',
+  )
   const [image] = saved
   if (!image) throw bad('holds no image')
   if (saved.length > 1) throw bad(`holds ${saved.length} images; save them one by one`)
@@ -48,7 +50,9 @@ export async function indexDockerArchive(archive: Archive): Promise<ArchiveIndex
       seen.set(entry.offset, layer)
     }
     if (layer.diffId !== diffIds[i])
-      throw bad(`has a layer, ${JSON.stringify(name)}, whose digest is ${layer.diffId}; its configuration says ${diffIds[i]}`)
+      throw bad(
+        `has a layer, ${JSON.stringify(name)}, whose digest is ${layer.diffId}; its configuration says ${diffIds[i]}`,
+      )
     layers.push(layer.blob)
     unpackedBytes += layer.size
   }

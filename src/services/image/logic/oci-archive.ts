@@ -39,7 +39,9 @@ export async function indexOciArchive(archive: Archive, platform: Platform): Pro
   if (diffIds.length !== manifest.layers.length)
     throw bad(`lists ${manifest.layers.length} layers, but its image configuration knows ${diffIds.length}`)
 
-  const blobs: ArchiveBlob[] = [rangeOf(manifest.config, blobEntry(archive, manifest.config, 'the image configuration'))]
+  const blobs: ArchiveBlob[] = [
+    rangeOf(manifest.config, blobEntry(archive, manifest.config, 'the image configuration')),
+  ]
   const seen = new Map<string, { diffId: Digest; size: number }>()
   let unpackedBytes = 0
   for (const [i, layer] of manifest.layers.entries()) {
@@ -72,7 +74,12 @@ export async function indexOciArchive(archive: Archive, platform: Platform): Pro
 }
 
 /** The image manifest for `platform`; the only one there is, whatever its platform; through nested indexes. */
-async function choose(archive: Archive, from: readonly Descriptor[], platform: Platform, depth = 0): Promise<Descriptor> {
+async function choose(
+  archive: Archive,
+  from: readonly Descriptor[],
+  platform: Platform,
+  depth = 0,
+): Promise<Descriptor> {
   if (depth > 3) throw bad('has indexes nested deeper than three')
   // BuildKit's attestations stand beside the images, with a platform of their own.
   const images = from.filter((d) => d.platform?.os !== 'unknown')

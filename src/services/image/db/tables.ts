@@ -1,0 +1,140 @@
+import { sql } from 'kysely'
+import type { Migration } from '../../../platform/db/database.ts'
+
+export type Status = 'queued' | 'saving' | 'active' | 'deactivated' | 'killed'
+export type Visibility = 'private' | 'shared' | 'community' | 'public'
+export type MemberStatus = 'pending' | 'accepted' | 'rejected'
+
+export interface ImagesTable {
+  id: string
+  name: string | null
+  status: Status
+  visibility: Visibility
+  owner: string | null
+  disk_format: string | null
+  container_format: string | null
+  size: number | null
+  virtual_size: number | null
+  checksum: string | null
+  os_hash_algo: string | null
+  os_hash_value: string | null
+  min_disk: number
+  min_ram: number
+  protected: 0 | 1
+  os_hidden: 0 | 1
+  created_at: string
+  updated_at: string
+  /** Where the data is; null until there is any. */
+  blob_key: string | null
+  /** While `saving`: where the data is going to be. Named before the file exists, so that no sweep takes it. */
+  upload_key: string | null
+  /** While `saving`: the host of the control process that receives the data. */
+  uploader: string | null
+  /** Of container images: the engine's id of the image, and what it is pulled by. */
+  config_digest: string | null
+  manifest_digest: string | null
+}
+
+export interface PropertiesTable {
+  image_id: string
+  name: string
+  value: string
+}
+
+export interface TagsTable {
+  image_id: string
+  tag: string
+}
+
+export interface MembersTable {
+  image_id: string
+  member_id: string
+  status: MemberStatus
+  created_at: string
+  updated_at: string
+}
+
+declare module '../../../platform/db/database.ts' {
+  interface Tables {
+    image_images: ImagesTable
+    image_properties: PropertiesTable
+    image_tags: TagsTable
+    image_members: MembersTable
+  }
+}
+
+export const migrations: readonly Migration[] = [
+  {
+    name: '0001-images',
+    async up(db) {
+      await db.schema
+        .createTable('image_images')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('name', 'text')
+        .addColumn('status', 'text', (c) => c.notNull())
+        .addColumn('visibility', 'text', (c) => c.notNull())
+        .addColumn('owner', 'text')
+        .addColumn('disk_format', 'text')
+        .addColumn('container_format', 'text')
+        .addColumn('size', 'bigint')
+        .addColumn('virtual_size', 'bigint')
+        .addColumn('checksum', 'text')
+        .addColumn('os_hash_algo', 'text')
+        .addColumn('os_hash_value', 'text')
+        .addColumn('min_disk', 'integer', (c) => c.notNull())
+        .addColumn('min_ram', 'integer', (c) => c.notNull())
+        .addColumn('protected', 'integer', (c) => c.notNull())
+        .addColumn('os_hidden', 'integer', (c) => c.notNull())
+        .addColumn('created_at', 'text', (c) => c.notNull())
+        .addColumn('updated_at', 'text', (c) => c.notNull())
+        .addColumn('blob_key', 'text')
+        .addColumn('upload_key', 'text')
+        .addColumn('uploader', 'text')
+        .addColumn('config_digest', 'text')
+        .addColumn('manifest_digest', 'text')
+        .addCheckConstraint(
+          'image_images_status',
+          sql`status in ('queued', 'saving', 'active', 'deactivated', 'killed')`,
+        )
+        .execute()
+      for (const columns of [
+        ['created_at', 'id'],
+        ['owner', 'created_at', 'id'],
+        ['visibility', 'created_at', 'id'],
+        ['name'],
+        ['status'],
+        ['blob_key'],
+        ['upload_key'],
+      ]) {
+        const name = `image_images_${columns.join('_')}`
+        await db.schema.createIndex(name).on('image_images').columns(columns).execute()
+      }
+      await db.schema
+        .createTable('image_properties')
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image_images.id').onDelete('cascade'))
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('value', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('image_properties_pk', ['image_id', 'name'])
+        .execute()
+      // Not by value: one may be 64 KiB long, which no index takes.
+      await db.schema.createIndex('image_properties_name').on('image_properties').columns(['name']).execute()
+      await db.schema
+        .createTable('image_tags')
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image_images.id').onDelete('cascade'))
+        .addColumn('tag', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('image_tags_pk', ['image_id', 'tag'])
+        .execute()
+      await db.schema.createIndex('image_tags_tag').on('image_tags').columns(['tag', 'image_id']).execute()
+      await db.schema
+        .createTable('image_members')
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image_images.id').onDelete('cascade'))
+        .addColumn('member_id', 'text', (c) => c.notNull())
+        .addColumn('status', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'text', (c) => c.notNull())
+        .addColumn('updated_at', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('image_members_pk', ['image_id', 'member_id'])
+        .execute()
+      await db.schema.createIndex('image_members_member').on('image_members').columns(['member_id']).execute()
+    },
+  },
+]

@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream'
+import type { Authenticate, Context } from '../../platform/auth/context.ts'
+import { createPolicy } from '../../platform/auth/policy-engine.ts'
+import { urlOf } from '../../platform/config.ts'
+import type { Db, Trx } from '../../platform/db/database.ts'
+import { createApp } from '../../platform/http/app.ts'
+import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
+import type { RegistryService } from '../registry/index.ts'
+import { migrations } from './db/tables.ts'
+import * as boot from './logic/boot.ts'
+import * as images from './logic/images.ts'
+import { tidy, upload } from './logic/uploads.ts'
+import { imagePolicy } from './policy.ts'
+import { uploadReconciler } from './reconcile/uploads.ts'
+import { imageFault } from './routes/fault.ts'
+import { imageDataRoutes } from './routes/image-data.ts'
+import { imageMemberRoutes } from './routes/image-members.ts'
+import { imageRoutes } from './routes/images.ts'
+import { versionRoutes } from './routes/versions.ts'
+
+export type { Bootable, NewSnapshot } from './logic/boot.ts'
+export type { Image } from './logic/images.ts'
+
+export const imageMigrations: ServiceMigrations = { service: 'image', migrations }
+
+/** The door of the Image service. */
+export interface ImageService extends Service {
+  /** What `ctx` may boot. @throws NotFound */
+  bootable(db: Db, ctx: Context, imageId: string): Promise<boot.Bootable>
+  /** Where a host sends a snapshot's data: PUT with its project's token. */
+  uploadUrl(imageId: string): string
+  /** A `queued` private image; answers its id. */
+  createSnapshot(trx: Trx, wanted: boot.NewSnapshot): Promise<string>
+  /** Removes an image that never got its data. Repeatable. */
+  fail(trx: Trx, imageId: string): Promise<void>
+  /** An image with its data, for seeding; the policy is not asked. `attributes` as in a POST. */
+  add(ctx: Context, attributes: Record<string, unknown>, data: Readable): Promise<images.Image>
+}
+
+/** Image API v2 over the blob store; container images are published in the registry. */
+export function createImage(
+  ground: Ground,
+  identity: { readonly authenticate: Authenticate },
+  registry: RegistryService,
+): ImageService {
+  const { config, database, blobs, clock, log } = ground
+  const deps: images.Deps = {
+    database,
+    blobs,
+    registry,
+    clock,
+    log,
+    uploader: config.host,
+    receiving: new Set(),
+    sizeMaxBytes: config.imageSizeMaxBytes,
+  }
+  const app = createApp({
+    service: 'image',
+    dialect: imageFault,
+    policy: createPolicy([imagePolicy], ground.policyOverrides),
+    authenticate: identity.authenticate,
+    identityUrl: `${urlOf(config, 'identity')}/v3`,
+    log,
+    streams: true,
+  })
+  versionRoutes(app)
+  imageRoutes(app, deps)
+  imageDataRoutes(app, deps)
+  imageMemberRoutes(app, deps)
+
+  return {
+    name: 'image',
+    app,
+    loops: [uploadReconciler(deps)],
+    async start() {
+      const { requeued, removed } = await tidy(deps)
+      if (requeued + removed > 0) log.info({ requeued, removed }, 'put uploads of an earlier process in order')
+    },
+    bootable: (db, ctx, id) => boot.bootable(deps, db, ctx, id),
+    uploadUrl: (id) => `${urlOf(config, 'image')}/v2/images/${id}/file`,
+    createSnapshot: (trx, wanted) => boot.createSnapshot(deps, trx, wanted),
+    fail: (trx, id) => boot.fail(deps, trx, id),
+    async add(ctx, attributes, data) {
+      const { id } = await images.create(deps, ctx, attributes, () => {})
+      await upload(deps, ctx, id, data, undefined, () => {})
+      return images.get(database.read, ctx, id)
+    },
+  }
+}

@@ -1,0 +1,190 @@
+import type { Readable } from 'node:stream'
+import type { Context } from '../../../platform/auth/context.ts'
+import type { Stored } from '../../../platform/blobs/blobs.ts'
+import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { faultPoint } from '../../../platform/faults.ts'
+import { newHexId } from '../../../platform/ids.ts'
+import * as imageRows from '../db/images.ts'
+import { type ArchiveIndex, indexArchive } from './archive.ts'
+import { type Allow, type Deps, get, type Image, repositoryOf } from './images.ts'
+import { isContainer } from './schema.ts'
+
+/** Image files are told from others in the same store by this. */
+export const keyPrefix = 'image-'
+
+/**
+ * Receives an image's data: `queued` → `saving` → `active`. Whatever goes wrong on the way (a sender that goes away, a
+ * full disk, an archive that is none), the image is `queued` again and nothing is left.
+ */
+export async function upload(
+  deps: Deps,
+  ctx: Context,
+  id: string,
+  data: Readable,
+  announcedBytes: number | undefined,
+  allow: Allow,
+): Promise<void> {
+  const key = `${keyPrefix}${newHexId()}`
+  deps.receiving.add(key)
+  try {
+    await store(deps, ctx, id, data, key, announcedBytes, allow)
+  } finally {
+    deps.receiving.delete(key)
+  }
+}
+
+async function store(
+  deps: Deps,
+  ctx: Context,
+  id: string,
+  data: Readable,
+  key: string,
+  announcedBytes: number | undefined,
+  allow: Allow,
+): Promise<void> {
+  const image = await begin(deps, ctx, id, key, announcedBytes, allow)
+  try {
+    const stored = await receive(deps, data, key)
+    faultPoint('image.upload.stored')
+    const index = isContainer(image.containerFormat) ? await indexArchive(deps.blobs.path(key)) : null
+    faultPoint('image.upload.indexed')
+    await finish(deps, id, key, stored, index)
+    faultPoint('image.upload.committed')
+  } catch (thrown) {
+    await abandon(deps, id, key)
+    deps.log.info({ image: id, reason: messageOf(thrown) }, 'upload refused')
+    throw thrown
+  }
+}
+
+async function begin(
+  { database, uploader, sizeMaxBytes }: Deps,
+  ctx: Context,
+  id: string,
+  key: string,
+  announcedBytes: number | undefined,
+  allow: Allow,
+): Promise<Image> {
+  return database.write(async (trx) => {
+    const image = await get(trx, ctx, id)
+    allow('upload_image', image)
+    if (image.status !== 'queued') {
+      throw new CloudError('conflict', `Image status transition from ${image.status} to saving is not allowed`)
+    }
+    const missing = [
+      ...(image.diskFormat === null ? ['disk_format'] : []),
+      ...(image.containerFormat === null ? ['container_format'] : []),
+    ]
+    if (missing.length > 0) {
+      throw new CloudError('badRequest', `Properties ${missing.join(', ')} must be set prior to saving data.`)
+    }
+    if (sizeMaxBytes > 0 && announcedBytes !== undefined && announcedBytes > sizeMaxBytes) throw tooLarge(sizeMaxBytes)
+    const saving: Image = { ...image, status: 'saving', uploadKey: key, uploader }
+    await imageRows.save(trx, saving)
+    return saving
+  })
+}
+
+const tooLarge = (most: number): CloudError =>
+  new CloudError('tooLarge', `The incoming image is too large: at most ${most} bytes are accepted.`)
+
+async function receive({ blobs, sizeMaxBytes }: Deps, data: Readable, key: string): Promise<Stored> {
+  try {
+    return await blobs.put(data, sizeMaxBytes > 0 ? { key, maxBytes: sizeMaxBytes } : { key })
+  } catch (thrown) {
+    if (!(thrown instanceof CloudError)) {
+      if (!data.errored) throw thrown
+      throw new CloudError('badRequest', 'The upload was broken off.', { cause: thrown })
+    }
+    if (thrown.kind === 'tooLarge') throw tooLarge(sizeMaxBytes)
+    if (thrown.kind !== 'noSpace') throw thrown
+    throw new CloudError('noSpace', `Image storage media is full: ${thrown.message}`, { cause: thrown })
+  }
+}
+
+/** In one transaction the image has data and, if it is a container image, engines can pull it. */
+async function finish(
+  { database, registry, clock }: Deps,
+  id: string,
+  key: string,
+  stored: Stored,
+  index: ArchiveIndex | null,
+): Promise<void> {
+  await database.write(async (trx) => {
+    const image = await imageRows.find(trx, id)
+    if (image?.status !== 'saving' || image.uploadKey !== key) {
+      throw new CloudError(
+        'gone',
+        `Image ${id} could not be found after upload. The image may have been deleted during the upload.`,
+      )
+    }
+    const properties = { ...image.properties }
+    if (index) {
+      properties.architecture ??= architectures[index.architecture] ?? index.architecture
+      if (index.os !== 'linux') properties.os_type ??= index.os
+      await registry.publish(trx, repositoryOf(id), { ...index, blobKey: key })
+    }
+    await imageRows.save(trx, {
+      ...image,
+      status: 'active',
+      size: stored.size,
+      virtualSize: index ? index.unpackedBytes : image.diskFormat === 'raw' ? stored.size : null,
+      checksum: stored.md5,
+      osHashAlgo: 'sha512',
+      osHashValue: stored.sha512,
+      updatedAt: clock.now(),
+      blobKey: key,
+      uploadKey: null,
+      uploader: null,
+      configDigest: index?.configDigest ?? null,
+      manifestDigest: index?.manifest.digest ?? null,
+      properties,
+    })
+  })
+}
+
+/** Go's names of machines, in which images are labelled, to those of OpenStack's `architecture` property. */
+const architectures: Readonly<Record<string, string>> = {
+  amd64: 'x86_64',
+  arm64: 'aarch64',
+  arm: 'armv7l',
+  '386': 'i686',
+}
+
+/** The file goes last, and never one that an image has: the failure may have been a commit whose answer was lost. */
+async function abandon({ database, blobs }: Deps, id: string, key: string): Promise<void> {
+  const isKept = await database.write(async (trx) => {
+    const image = await imageRows.find(trx, id)
+    if (image?.status === 'saving' && image.uploadKey === key) {
+      await imageRows.save(trx, { ...image, status: 'queued', uploadKey: null, uploader: null })
+    }
+    return image?.blobKey === key
+  })
+  if (!isKept) await blobs.remove(key)
+}
+
+/**
+ * Gives back to `queued` what this process was receiving before it was killed, and removes files no image has.
+ * Safe at any time: an upload names its file in a row before the file exists. Says how many of each.
+ */
+export async function tidy(deps: Deps): Promise<{ requeued: number; removed: number }> {
+  const requeued = await deps.database.write((trx) =>
+    imageRows.requeueUploadsOf(trx, deps.uploader, [...deps.receiving]),
+  )
+  let removed = 0
+  let batch: string[] = []
+  const sweep = async () => {
+    const used = await imageRows.keysInUse(deps.database.read, batch)
+    const orphans = batch.filter((key) => !used.has(key))
+    await Promise.all(orphans.map((key) => deps.blobs.remove(key)))
+    removed += orphans.length
+    batch = []
+  }
+  for await (const { key } of deps.blobs.list()) {
+    if (!key.startsWith(keyPrefix)) continue
+    batch.push(key)
+    if (batch.length === 500) await sweep()
+  }
+  await sweep()
+  return { requeued, removed }
+}

@@ -1,0 +1,32 @@
+import type { Rules } from '../../platform/auth/policy.ts'
+
+const admin = 'rule:context_is_admin'
+const member = 'role:member and project_id:%(project_id)s'
+const reader = 'role:reader and project_id:%(project_id)s'
+const anyoneWhoSees =
+  "(project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s)"
+
+/**
+ * Upstream's rule names and defaults; rules of what does not exist here are absent.
+ * Source: Glance configuration guide, "Policies" (2023.1, secure defaults).
+ */
+export const imagePolicy: Rules = {
+  context_is_admin: 'role:admin',
+  default: '',
+  add_image: `${admin} or (${member} and project_id:%(owner)s)`,
+  delete_image: `${admin} or (${member})`,
+  get_image: `${admin} or (role:reader and ${anyoneWhoSees})`,
+  get_images: `${admin} or (${reader})`,
+  modify_image: `${admin} or (${member})`,
+  publicize_image: admin,
+  communitize_image: `${admin} or (${member})`,
+  download_image: `${admin} or (role:member and ${anyoneWhoSees})`,
+  upload_image: `${admin} or (${member})`,
+  add_member: `${admin} or (${member})`,
+  delete_member: `${admin} or (${member})`,
+  get_member: `${admin} or role:reader and (project_id:%(project_id)s or project_id:%(member_id)s)`,
+  get_members: `${admin} or role:reader and (project_id:%(project_id)s or project_id:%(member_id)s)`,
+  modify_member: `${admin} or (role:member and project_id:%(member_id)s)`,
+  deactivate: `${admin} or (${member})`,
+  reactivate: `${admin} or (${member})`,
+}
