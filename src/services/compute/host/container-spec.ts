@@ -1,0 +1,117 @@
+import type { NewContainer } from '../../../machine/docker/containers.ts'
+import type { Endpoint } from '../../../machine/docker/networks.ts'
+import { CloudError } from '../../../platform/errors.ts'
+import type { ServerOrder } from '../messages.ts'
+
+export const cloudLabel = 'io.berth.cloud'
+export const serverLabel = 'io.berth.server'
+export const projectLabel = 'io.berth.project'
+export const userLabel = 'io.berth.user'
+/** The label that tools written for Nova's Docker driver look for. */
+export const novaLabel = 'org.openstack.nova.server'
+
+export const containerName = (serverId: string): string => `nova-${serverId}`
+
+/** What this engine can do, as far as a container's settings depend on it. */
+export interface EngineLimits {
+  cpus: number
+  /** The storage driver can bound a container's own layer. */
+  diskQuota: boolean
+}
+
+const mib = 1024 * 1024
+const defaultPidsLimit = 4096
+
+/** The Docker network of each port, in NIC order: a second port of one network is on a network of its own. */
+export function dockerNetworks(ports: ServerOrder['ports']): { name: string; endpoint: Endpoint }[] {
+  const seen = new Map<string, number>()
+  return ports.map(({ portId, networkId }) => {
+    const before = seen.get(networkId) ?? 0
+    seen.set(networkId, before + 1)
+    const name = before === 0 ? `qnet-${networkId}` : `qnet-${networkId}-${before}`
+    return { name, endpoint: { DriverOpts: { 'io.berth.port': portId } } }
+  })
+}
+
+/**
+ * A server's container, with its first NIC; the Engine takes no more than one at create before API 1.44.
+ * @throws CloudError `badRequest` for an extra spec that makes no sense
+ */
+export function containerSpec(order: ServerOrder, cloudId: string, limits: EngineLimits): NewContainer {
+  const [first] = dockerNetworks(order.ports)
+  return {
+    // By id: the names on this machine belong to nobody.
+    Image: order.image.configDigest,
+    Hostname: hostnameOf(order.hostname),
+    ...(order.command ? { Cmd: order.command } : {}),
+    Env: environmentOf(order.environment),
+    // A terminal kept open, so that a shell image stays up as it would on a virtual machine.
+    Tty: true,
+    OpenStdin: true,
+    Labels: {
+      [cloudLabel]: cloudId,
+      [serverLabel]: order.serverId,
+      [projectLabel]: order.projectId,
+      [userLabel]: order.userId,
+      [novaLabel]: order.serverId,
+    },
+    HostConfig: {
+      NetworkMode: first?.name ?? 'none',
+      Memory: order.memoryMiB * mib,
+      MemorySwap: (order.memoryMiB + order.swapMiB) * mib,
+      ...cpuOf(order, limits),
+      PidsLimit: wholeNumber(order.dockerSpecs, 'pids_limit') ?? defaultPidsLimit,
+      ...shmOf(order),
+      SecurityOpt: ['no-new-privileges'],
+      // What is wanted decides who runs, not the engine.
+      RestartPolicy: { Name: 'no' },
+      // A chatty server must not fill the host's disk.
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '4m', 'max-file': '2' } },
+      ...(limits.diskQuota && order.diskGiB > 0 ? { StorageOpt: { size: `${order.diskGiB}G` } } : {}),
+    },
+    ...(first ? { NetworkingConfig: { EndpointsConfig: { [first.name]: first.endpoint } } } : {}),
+  }
+}
+
+/** A hard cap by default; `docker:cpu_shares` chooses a share of what is free instead (a number, or `true` for 1024 a vCPU). */
+function cpuOf({ vcpus, dockerSpecs }: ServerOrder, { cpus }: EngineLimits) {
+  const set = dockerSpecs.cpuset_cpus ? { CpusetCpus: dockerSpecs.cpuset_cpus } : {}
+  if (dockerSpecs.cpu_shares === 'true') return { CpuShares: vcpus * 1024, ...set }
+  const shares = wholeNumber(dockerSpecs, 'cpu_shares')
+  if (shares !== undefined) return { CpuShares: shares, ...set }
+  // The engine refuses a cap above what the machine has, which on an overcommitted host would be no cap anyway.
+  return { NanoCpus: Math.min(vcpus, cpus) * 1e9, ...set }
+}
+
+function shmOf({ dockerSpecs }: ServerOrder) {
+  const shmMiB = wholeNumber(dockerSpecs, 'shm_size_mib')
+  return shmMiB === undefined ? {} : { ShmSize: shmMiB * mib }
+}
+
+function wholeNumber(specs: ServerOrder['dockerSpecs'], key: string): number | undefined {
+  const text = specs[key]
+  if (text === undefined) return undefined
+  if (!/^[1-9]\d{0,9}$/.test(text))
+    throw new CloudError(
+      'badRequest',
+      `The flavor's extra spec docker:${key} must be a whole number above 0, not "${text}".`,
+    )
+  return Number(text)
+}
+
+/** Letters, digits and dashes, at most 63. Source: RFC 1123 §2.1. */
+export function hostnameOf(wanted: string): string {
+  const clean = wanted
+    .replace(/[^A-Za-z0-9-]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, 63)
+    .replace(/-+$/, '')
+  return clean || 'server'
+}
+
+/** A key with `=` in it would set another variable than it says, and no variable can hold a NUL. */
+function environmentOf(environment: ServerOrder['environment']): string[] {
+  return Object.entries(environment).flatMap(([key, value]) =>
+    key === '' || key.includes('=') || `${key}${value}`.includes('\0') ? [] : [`${key}=${value}`],
+  )
+}

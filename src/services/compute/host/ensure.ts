@@ -1,0 +1,231 @@
+import * as containers from '../../../machine/docker/containers.ts'
+import type { Engine } from '../../../machine/docker/engine.ts'
+import * as networks from '../../../machine/docker/networks.ts'
+import { systemClock } from '../../../platform/clock.ts'
+import { CloudError } from '../../../platform/errors.ts'
+import { faultPoint } from '../../../platform/faults.ts'
+import type { ServerOrder } from '../messages.ts'
+import { containerName, containerSpec, dockerNetworks, type EngineLimits } from './container-spec.ts'
+import { absent, type EnsureOptions, type Seen, StepFailed } from './driver.ts'
+import type { Images } from './images.ts'
+import { findOurs, heedsStop, type Ours, seenOf, startedAtOf } from './seen.ts'
+
+export interface EnsureDeps {
+  engine: Engine
+  images: Images
+  cloudId: string
+  limits: EngineLimits
+}
+
+/** Seconds a first process gets to end by itself. */
+const stopGraceSeconds = 10
+const softRebootGraceSeconds = 60
+
+/**
+ * Short calls that change the engine are not cut short: the engine would carry them out all the same, unseen. Their time
+ * limit is far beyond what they take, and only keeps a hung engine from holding the server for ever.
+ */
+const changing = () => AbortSignal.timeout(120_000)
+
+/** One server's way to what is wanted; remembers the step for the report. */
+export async function ensureServer(
+  deps: EnsureDeps,
+  order: ServerOrder,
+  options: EnsureOptions,
+  signal: AbortSignal,
+): Promise<Seen> {
+  const way = new Way(deps, order, options, signal)
+  try {
+    return await way.walk()
+  } catch (thrown) {
+    signal.throwIfAborted()
+    throw new StepFailed(way.step, thrown)
+  }
+}
+
+class Way {
+  step = 'compute.inspect'
+  private readonly deps: EnsureDeps
+  private readonly order: ServerOrder
+  private readonly options: EnsureOptions
+  private readonly signal: AbortSignal
+  constructor(deps: EnsureDeps, order: ServerOrder, options: EnsureOptions, signal: AbortSignal) {
+    this.deps = deps
+    this.order = order
+    this.options = options
+    this.signal = signal
+  }
+
+  async walk(): Promise<Seen> {
+    const { engine, cloudId } = this.deps
+    const { serverId, wish } = this.order
+    const ours = await findOurs(engine, cloudId, serverId, this.signal)
+    if (wish === 'absent') return this.remove(ours?.container.Id ?? null)
+    const whole = ours && !halfMade(ours.container) ? ours : null
+    if (ours && !whole) await containers.remove(engine, ours.container.Id, changing())
+    if (!whole) return wish === 'stopped' ? absent(serverId, systemClock.nowMs()) : this.create()
+    return wish === 'stopped' ? this.stop(whole) : this.run(whole.container)
+  }
+
+  /** Wanted running or paused; the container is there and has run before. */
+  private async run(found: containers.Container): Promise<Seen> {
+    const { engine } = this.deps
+    const { Running, Paused } = found.State
+    const { rebootFrom } = this.options
+    const reboot = Running && rebootFrom !== null && startedAtOf(found) === rebootFrom
+    if (reboot) {
+      if (Paused) await this.change('compute.unpause', () => containers.unpause(engine, found.Id, changing()))
+      const patient = this.order.bootKind === 'soft' && (await heedsStop(found))
+      // Stop and start apart, so that a grace period given up for a newer order leaves nothing going on in the engine.
+      await this.end(found.Id, patient ? softRebootGraceSeconds : 0, 'compute.reboot')
+    }
+    if (reboot || !Running) {
+      await this.plugged()
+      await this.start(found.Id)
+    }
+    const isPaused = Paused && !reboot
+    if (isPaused && this.order.wish === 'running')
+      await this.change('compute.unpause', () => containers.unpause(engine, found.Id, changing()))
+    if (!isPaused && this.order.wish === 'paused')
+      await this.change('compute.pause', () => containers.pause(engine, found.Id, changing()))
+    return this.look(found.Id)
+  }
+
+  private async stop(ours: Ours): Promise<Seen> {
+    const { engine } = this.deps
+    const found = ours.container
+    if (found.State.Paused) await this.change('compute.unpause', () => containers.unpause(engine, found.Id, changing()))
+    if (!found.State.Running) return seenOf(engine, this.order.serverId, ours, this.signal)
+    await this.end(found.Id, (await heedsStop(found)) ? stopGraceSeconds : 0, 'compute.stop')
+    return this.look(found.Id)
+  }
+
+  private async end(id: string, graceSeconds: number, step: string): Promise<void> {
+    this.step = step
+    await containers.stop(this.deps.engine, id, graceSeconds, this.signal)
+  }
+
+  private async create(): Promise<Seen> {
+    faultPoint('compute.create.begun')
+    const { engine, cloudId, limits, images } = this.deps
+    const name = containerName(this.order.serverId)
+    const spec = containerSpec(this.order, cloudId, limits)
+    const giveUp = new AbortController()
+    const either = AbortSignal.any([this.signal, giveUp.signal])
+    let id: string | null = null
+    // The data path is waited for beside the pull and the create: the Engine asks for networks only at start.
+    const plugged = this.waitForPlug(either)
+    plugged.catch(() => giveUp.abort()) // a pull for a server that will have no network is of no use
+    try {
+      this.step = 'compute.create.pulled'
+      id = await containers.create(engine, name, spec, changing()).catch(async (thrown) => {
+        if (!isImageAbsent(thrown)) {
+          this.step = 'compute.create.created'
+          throw thrown
+        }
+        await images.pull(this.order.image, either)
+        faultPoint('compute.create.pulled')
+        this.step = 'compute.create.created'
+        return containers.create(engine, name, spec, changing())
+      })
+      faultPoint('compute.create.created')
+      this.step = 'compute.create.connected'
+      for (const { name, endpoint } of dockerNetworks(this.order.ports).slice(1))
+        await networks.connect(engine, name, id, endpoint, changing())
+      await plugged
+      faultPoint('compute.create.connected')
+      await this.start(id)
+      if (this.order.wish === 'paused') await containers.pause(engine, id, changing())
+      return await this.look(id)
+    } catch (thrown) {
+      const cause = giveUp.signal.aborted ? await failureOf(plugged, thrown, this) : thrown
+      giveUp.abort()
+      if (id !== null) await containers.remove(engine, id, changing())
+      throw cause
+    }
+  }
+
+  private async start(id: string): Promise<void> {
+    this.signal.throwIfAborted()
+    this.step = 'compute.create.started'
+    const { engine } = this.deps
+    try {
+      await containers.start(engine, id, changing())
+    } catch (thrown) {
+      if (!isNetworkAbsent(thrown)) throw thrown
+      // A network made anew has a new id, and the container still asks for the old one.
+      for (const { name, endpoint } of dockerNetworks(this.order.ports)) {
+        await networks.disconnect(engine, name, id, changing())
+        await networks.connect(engine, name, id, endpoint, changing())
+      }
+      await containers.start(engine, id, changing())
+    }
+    faultPoint('compute.create.started')
+  }
+
+  private async plugged(): Promise<void> {
+    this.step = 'compute.create.connected'
+    await this.waitForPlug(this.signal)
+  }
+
+  private async waitForPlug(signal: AbortSignal): Promise<void> {
+    const { ports } = this.order
+    if (ports.length === 0) return
+    const networkIds = ports.map((port) => port.networkId)
+    await this.options.plug.ready(
+      ports.map((port) => port.portId),
+      networkIds,
+      signal,
+    )
+  }
+
+  private async remove(id: string | null): Promise<Seen> {
+    faultPoint('compute.delete.begun')
+    this.step = 'compute.delete.removed'
+    const { engine } = this.deps
+    if (id !== null)
+      await containers.remove(engine, id, changing()).catch(async (thrown) => {
+        // Somebody else is removing it; what counts is that it is gone.
+        if (!(thrown instanceof CloudError) || thrown.kind !== 'conflict') throw thrown
+        await containers.wait(engine, id, 'removed', this.signal).catch((gone) => {
+          if (!(gone instanceof CloudError) || gone.kind !== 'notFound') throw gone
+        })
+      })
+    faultPoint('compute.delete.removed')
+    return absent(this.order.serverId, systemClock.nowMs())
+  }
+
+  private async change(step: string, act: () => Promise<void>): Promise<void> {
+    this.signal.throwIfAborted()
+    this.step = step
+    await act()
+  }
+
+  /** The one inspection at the end. */
+  private async look(id: string): Promise<Seen> {
+    const asOfMs = systemClock.nowMs()
+    const container = await containers.inspect(this.deps.engine, id, this.signal)
+    return seenOf(this.deps.engine, this.order.serverId, { container, asOfMs }, this.signal)
+  }
+}
+
+/** Never started: what a broken create leaves. Made anew, for the order may say something else by now. */
+const halfMade = (found: containers.Container): boolean =>
+  found.State.Status === 'created' || (found.State.Status === 'dead' && startedAtOf(found) === null)
+
+const isImageAbsent = (thrown: unknown): boolean =>
+  thrown instanceof CloudError && thrown.kind === 'notFound' && /no such image/i.test(thrown.message)
+
+const isNetworkAbsent = (thrown: unknown): boolean =>
+  thrown instanceof CloudError && thrown.kind === 'notFound' && /network .*not found/i.test(thrown.message)
+
+/** The plug failed first and took the rest with it: that is the news. */
+async function failureOf(plugged: Promise<void>, otherwise: unknown, way: { step: string }): Promise<unknown> {
+  try {
+    await plugged
+    return otherwise
+  } catch (thrown) {
+    way.step = 'compute.create.connected'
+    return thrown
+  }
+}

@@ -1,0 +1,147 @@
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from '../../../platform/clock.ts'
+import { type CloudError, NotFound } from '../../../platform/errors.ts'
+import type { ServerOrder } from '../messages.ts'
+import { absent, type Change, type Seen, type ServerDriver, StepFailed } from './driver.ts'
+import { upload } from './upload.ts'
+
+export interface FakeOptions {
+  /** How long each order and snapshot takes. */
+  latencyMs?: number
+  /** Asked before each order: an error fails it at `compute.create.started`. */
+  fail?: (order: ServerOrder) => CloudError | null
+  vcpus?: number
+  memoryMiB?: number
+  diskGiB?: number
+}
+
+export interface FakeDriver extends ServerDriver {
+  /** The first process ends by itself. */
+  end(serverId: string, code: number): void
+  /** As if somebody had removed the container by hand. */
+  vanish(serverId: string): void
+}
+
+/**
+ * A simulated host: servers are entries of a map, nothing runs. For trying the control plane at a scale no machine here
+ * has; its facts say `simulated`. Keeps the contract of `driver.ts`, which `driver-suite.ts` proves.
+ */
+export function fakeDriver(options: FakeOptions = {}): FakeDriver {
+  const servers = new Map<string, Seen & { plugged: boolean }>()
+  const watchers = new Set<(change: Change) => void>()
+  let containers = 0
+
+  const now = () => systemClock.nowMs()
+  const changed = (serverId: string) => {
+    for (const tell of watchers) tell({ kind: 'server', serverId, atMs: now() })
+  }
+  const show = (serverId: string): Seen => {
+    const found = servers.get(serverId)
+    if (!found) return absent(serverId, now())
+    const { plugged: _, ...seen } = found
+    return { ...seen, asOfMs: now() }
+  }
+  const put = (serverId: string, part: Partial<Seen>) => {
+    const before = servers.get(serverId) ?? { ...absent(serverId, 0), plugged: false }
+    servers.set(serverId, { ...before, ...part })
+    changed(serverId)
+  }
+  const started = () => ({ seen: 'running' as const, startedAt: new Date(now()).toISOString(), exit: null })
+  const ended = (code: number) => ({ seen: 'stopped' as const, exit: { code, outOfMemory: false, lastOutput: '' } })
+  const present = (serverId: string): Seen => {
+    const seen = show(serverId)
+    if (seen.seen === 'absent') throw new NotFound('Instance', serverId)
+    return seen
+  }
+  const work = async (signal: AbortSignal) => {
+    signal.throwIfAborted()
+    if (options.latencyMs) await delay(options.latencyMs, undefined, { signal })
+  }
+
+  return {
+    async facts() {
+      const { vcpus = 64, memoryMiB = 262_144, diskGiB = 4096 } = options
+      const simulated = { engineVersion: 'simulated', engineApiVersion: 'simulated', storageDriver: 'simulated' }
+      return { vcpus, memoryMiB, diskGiB, diskFreeGiB: diskGiB, ...simulated, userNamespaces: false }
+    },
+    async ping() {},
+    async list() {
+      return [...servers.values()].map(({ serverId, seen, containerId }) => ({ serverId, seen, containerId }))
+    },
+    find: async (serverId) => show(serverId),
+    async ensure(order, { rebootFrom, plug }, signal) {
+      const { serverId, wish } = order
+      await work(signal)
+      const failure = options.fail?.(order)
+      if (failure) throw new StepFailed('compute.create.started', failure)
+      if (wish === 'absent') {
+        if (servers.delete(serverId)) changed(serverId)
+        return absent(serverId, now())
+      }
+      const before = servers.get(serverId)
+      if (wish === 'stopped') {
+        if (before && before.seen !== 'stopped') put(serverId, ended(137))
+        return show(serverId)
+      }
+      const reboot = before && before.seen !== 'stopped' && rebootFrom !== null && before.startedAt === rebootFrom
+      if (!before || before.seen === 'stopped' || reboot) {
+        const networkIds = order.ports.map((port) => port.networkId)
+        const portIds = order.ports.map((port) => port.portId)
+        await plug.ready(portIds, networkIds, signal).catch((thrown) => {
+          signal.throwIfAborted()
+          throw new StepFailed('compute.create.connected', thrown)
+        })
+        put(serverId, {
+          containerId: before?.containerId ?? (++containers).toString(16).padStart(64, '0'),
+          ...started(),
+        })
+      }
+      if (show(serverId).seen !== wish) put(serverId, { seen: wish })
+      return show(serverId)
+    },
+    async console(serverId) {
+      present(serverId)
+      return ''
+    },
+    async diagnostics(serverId) {
+      const { seen, exit } = present(serverId)
+      return { state: seen, cpuTimeNs: 0, memoryUsedMiB: 0, memoryMaximumMiB: 0, uptimeSeconds: 0, nics: [], exit }
+    },
+    async snapshot(order, said, signal) {
+      present(order.serverId)
+      await work(signal)
+      said('committed')
+      said('uploading')
+      await upload(async () => Readable.from([Buffer.alloc(1024)]), order, signal) // an archive with nothing in it
+      said('done')
+    },
+    sweepSnapshots: async () => 0,
+    async *changes(signal): AsyncGenerator<Change> {
+      const waiting: Change[] = [{ kind: 'resync' }]
+      let wake = Promise.withResolvers<void>()
+      const tell = (change: Change) => {
+        waiting.push(change)
+        wake.resolve()
+      }
+      const stop = () => wake.resolve()
+      watchers.add(tell)
+      signal.addEventListener('abort', stop)
+      try {
+        while (!signal.aborted) {
+          for (let next = waiting.shift(); next; next = waiting.shift()) yield next
+          await wake.promise
+          wake = Promise.withResolvers()
+        }
+      } finally {
+        watchers.delete(tell)
+        signal.removeEventListener('abort', stop)
+      }
+    },
+    async close() {},
+    end: (serverId, code) => put(serverId, ended(code)),
+    vanish(serverId) {
+      if (servers.delete(serverId)) changed(serverId)
+    },
+  }
+}
