@@ -31,14 +31,20 @@ const types: pg.CustomTypesConfig = {
  * with another. Source: PostgreSQL documentation, "Serializable Isolation Level" and "Serialization Failure Handling".
  */
 export async function openPostgres(url: string, log: Logger): Promise<Database> {
-  const pool = new pg.Pool({ connectionString: url, max: 16, types, application_name: 'berth', keepAlive: true })
-  // An idle connection that the server ended; the pool replaces it.
-  pool.on('error', (error) => log.warn({ error: error.message }, 'a PostgreSQL connection was lost'))
-  const read = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const poolOf = (max: number) => {
+    const pool = new pg.Pool({ connectionString: url, max, types, application_name: 'berth', keepAlive: true })
+    // An idle connection that the server ended; the pool replaces it.
+    pool.on('error', (error) => log.warn({ error: error.message }, 'a PostgreSQL connection was lost'))
+    return pool
+  }
+  // Two pools, so that a flood of writes cannot keep readers waiting; few writers, so that they seldom collide.
+  const readers = poolOf(10)
+  const read = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: readers }) })
+  const writer = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOf(6) }) })
   try {
-    await pool.query('select 1')
+    await readers.query('select 1')
   } catch (cause) {
-    await pool.end()
+    await Promise.all([read.destroy(), writer.destroy()])
     throw new Error(`PostgreSQL does not answer: ${(cause as Error).message}`, { cause })
   }
   return {
@@ -48,7 +54,7 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
       refuseNesting()
       for (let attempt = 1; ; attempt++) {
         try {
-          return await read
+          return await writer
             .transaction()
             .setIsolationLevel('serializable')
             .execute((trx) => markInside(() => work(trx)))
@@ -63,6 +69,8 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
         }
       }
     },
-    close: () => read.destroy(),
+    async close() {
+      await Promise.all([read.destroy(), writer.destroy()])
+    },
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { stat } from 'node:fs/promises'
+import { copyFile, type FileHandle, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
@@ -88,6 +88,35 @@ test('kill -9 in a loop of writes loses nothing that was acknowledged', async (t
   )
   assert.ok(acknowledged.length >= 500)
   await insert(database, 1_000_000) // The dead process holds no lock.
+})
+
+test('what the disk holds after the last sync has every acknowledged write', async (t) => {
+  let synced = 0
+  let hold = false
+  const sync = async (file: FileHandle) => {
+    if (hold) return await new Promise<void>(() => {})
+    const { size } = await file.stat()
+    await file.datasync()
+    synced = size
+  }
+  const { path } = await open(t)
+  const victim = await openSqlite(path, { sync })
+  const acknowledged = Array.from({ length: 200 }, (_, i) => i)
+  await Promise.all(acknowledged.map((id) => insert(victim, id)))
+  hold = true
+  let answered = false
+  void insert(victim, 1000).then(() => {
+    answered = true
+  })
+  while ((await ids(victim)).length === 200) await new Promise((resolve) => setImmediate(resolve))
+  // Power fails: the log ends where the last sync left it.
+  const crashed = join(await temporaryDirectory(t), 'crashed.sqlite')
+  await copyFile(path, crashed)
+  await writeFile(`${crashed}-wal`, (await readFile(`${path}-wal`)).subarray(0, synced))
+  const survivor = await openSqlite(crashed)
+  t.after(() => survivor.close())
+  assert.deepEqual(await ids(survivor), acknowledged)
+  assert.equal(answered, false)
 })
 
 test('another process with the lock delays a write without stopping this one', async (t) => {
