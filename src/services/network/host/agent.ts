@@ -1,0 +1,357 @@
+import { access } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import type { Engine } from '../../../machine/docker/engine.ts'
+import { runTool } from '../../../machine/net/command.ts'
+import { listLinks } from '../../../machine/net/links.ts'
+import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
+import type { Bus } from '../../../platform/bus/bus.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { type Heartbeat, heartbeatSubject } from '../../../platform/hosts/messages.ts'
+import type { Logger } from '../../../platform/log.ts'
+import {
+  type NetworkFacts,
+  type NetworkInventory,
+  type NetworkOrder,
+  type NetworkReport,
+  type PortOrder,
+  type SecurityGroupOrder,
+  subjects,
+} from '../messages.ts'
+import { type CarriedNetwork, carryNetwork } from './carried.ts'
+import { dockerNetworks } from './docker-networks.ts'
+import { joinExternal } from './external.ts'
+import { aliasOf, bridge, dockerNetworksOf, networkOfNamespace, socketOf } from './names.ts'
+import { networkDriver } from './network-driver.ts'
+import { checkOrder, type OrderStore, openOrders } from './orders.ts'
+import { servePlugin } from './plugin-server.ts'
+
+export interface NetworkHostDeps {
+  host: string
+  cloudId: string
+  stateDir: string
+  bus: Bus
+  engine: Engine
+  log: Logger
+  clock: Clock
+  /** Masquerade what servers on external networks send beyond this machine. */
+  publicNat: boolean
+  /** Where other hosts send this host's tunnelled traffic; the machine's first address when not given. */
+  tunnelIp?: string
+  /** How long after control's first word what nobody asked for stays. */
+  graceMs?: number
+}
+
+/** What a compute host asks of its machine's network host. */
+export interface Plug {
+  /**
+   * Resolves when the orders of these ports are in the kernel and Docker knows the networks. Both lists are in NIC
+   * order; the Docker networks are called as `dockerNetworksOf` says, and each endpoint names its port in `DriverOpts`
+   * under `portOption`. @throws CloudError when a port cannot be served, or the engine is away
+   */
+  ready(portIds: readonly string[], networkIds: readonly string[], signal: AbortSignal): Promise<void>
+}
+
+export interface NetworkHost {
+  plug: Plug
+  /** Resolves when what was on disk is in the kernel again, and Docker is answered. */
+  ready: Promise<void>
+  /** Stops listening; the kernel keeps all of it, so servers go on. */
+  stop(): Promise<void>
+}
+
+const heartbeatEveryMs = 10_000
+const inventoryEveryMs = 60_000
+const engineTimeoutMs = 60_000
+
+/** Starts the network role of a host. What it was told before is served at once; control's word comes when it comes. */
+export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
+  const { host, cloudId, bus, log, clock, graceMs = 60_000 } = deps
+  const docker = dockerNetworks(deps.engine, cloudId)
+  const startedAt = clock.now()
+  const opened = openOrders(join(deps.stateDir, 'host', 'network'), log)
+  const carriedNetworks = new Map<string, CarriedNetwork>()
+  const applied = new Map<string, number>()
+  const refused = new Map<string, string>()
+  const removed = new Map<string, number>()
+  const external = { forwarding: new Set<4 | 6>(), script: '' }
+  const atWork = new Set<Promise<unknown>>()
+  const endings: (() => void | Promise<void>)[] = []
+  let watchers: (() => void)[] = []
+  let externalRound: Promise<void> = Promise.resolve()
+  let spokenAtMs: number | null = null
+  let stopped = false
+
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    atWork.add(work)
+    void work.catch(() => {}).finally(() => atWork.delete(work))
+    return work
+  }
+  const report = (
+    kind: NetworkReport['kind'],
+    id: string,
+    generation: number,
+    state: NetworkReport['state'],
+    message: string | null = null,
+  ) => {
+    if (!stopped) bus.publish(subjects.report, { host, kind, id, generation, state, message } satisfies NetworkReport)
+  }
+  const wake = () => {
+    const due = watchers
+    watchers = []
+    for (const look of due) look()
+  }
+
+  function carried(orders: OrderStore, networkId: string): CarriedNetwork {
+    const known = carriedNetworks.get(networkId) ?? carryNetwork(networkId, cloudId, orders)
+    carriedNetworks.set(networkId, known)
+    return known
+  }
+
+  /** Whether an order is to be carried out: not when a newer one, or the removal it precedes, is known. */
+  function isNews(id: string, order: { generation: number }, held: { generation: number } | undefined): boolean {
+    spokenAtMs ??= clock.nowMs()
+    return order.generation >= Math.max(held?.generation ?? 0, removed.get(id) ?? 0)
+  }
+  function remember(id: string, generation: number): void {
+    removed.set(id, generation)
+    if (removed.size > 10_000) removed.delete(removed.keys().next().value!)
+  }
+
+  function settleExternal(orders: OrderStore): Promise<void> {
+    const mine = externalRound
+      .catch(() => {})
+      .then(() => {
+        const networks = [...orders.networks.values()].filter((n) => n.external && n.wish === 'present')
+        return joinExternal(cloudId, networks, deps.publicNat, external)
+      })
+    externalRound = mine
+    return mine
+  }
+
+  async function onNetwork(orders: OrderStore, order: NetworkOrder): Promise<void> {
+    const { networkId: id, generation } = order
+    const before = orders.networks.get(id)
+    if (!isNews(id, order, before)) return
+    try {
+      checkOrder(order)
+      await orders.put('networks', id, order)
+      if (order.wish === 'absent') {
+        await docker.removeAll(id, AbortSignal.timeout(engineTimeoutMs))
+        await carried(orders, id).settle()
+        if (before?.external) await settleExternal(orders)
+        if (orders.networks.get(id) !== order) return
+        await orders.remove('networks', id)
+        carriedNetworks.delete(id)
+        remember(id, generation)
+        return report('network', id, generation, 'absent')
+      }
+      const failed = await carried(orders, id).settle()
+      settled(orders, id, failed)
+      if (order.external || before?.external) await settleExternal(orders)
+      await docker.ensure(dockerNetworksOf([id])[0]!, AbortSignal.timeout(engineTimeoutMs))
+      if (orders.networks.get(id) === order) report('network', id, generation, 'present')
+    } catch (error) {
+      log.warn({ err: error, network: id }, 'a network order failed')
+      report('network', id, generation, 'error', messageOf(error))
+    }
+  }
+
+  /** After a round: which ports are served now, for those who wait and for control. */
+  function settled(orders: OrderStore, networkId: string, failed: ReadonlyMap<string, string>): void {
+    for (const port of orders.ports.values()) {
+      if (port.networkId !== networkId || port.wish !== 'bound' || applied.get(port.portId) === port.generation)
+        continue
+      const message = failed.get(port.portId)
+      if (message === undefined) {
+        applied.set(port.portId, port.generation)
+        refused.delete(port.portId)
+        reportPort(orders, port.portId)
+      } else {
+        refused.set(port.portId, message)
+        report('port', port.portId, port.generation, 'error', message)
+      }
+    }
+    wake()
+  }
+
+  function reportPort(orders: OrderStore, portId: string): void {
+    const generation = applied.get(portId)
+    if (generation === undefined) return
+    const plugged = [...orders.endpoints.values()].some((e) => e.portId === portId && e.sandboxKey !== null)
+    report('port', portId, generation, plugged ? 'active' : 'down')
+  }
+
+  async function onPort(orders: OrderStore, order: PortOrder): Promise<void> {
+    const { portId: id, generation, networkId } = order
+    if (!isNews(id, order, orders.ports.get(id))) return
+    try {
+      checkOrder(order)
+      applied.delete(id)
+      refused.delete(id)
+      await orders.put('ports', id, order)
+      if (order.wish === 'bound') {
+        if (!orders.networks.has(networkId)) return // the network's own order brings its ports along
+        const failed = await carried(orders, networkId).settle()
+        return settled(orders, networkId, failed)
+      }
+      await carried(orders, networkId).settle()
+      if (orders.ports.get(id) !== order) return
+      for (const endpoint of [...orders.endpoints.values()])
+        if (endpoint.portId === id) await orders.remove('endpoints', endpoint.endpointId)
+      await orders.remove('ports', id)
+      remember(id, generation)
+      report('port', id, generation, 'absent')
+    } catch (error) {
+      log.warn({ err: error, port: id }, 'a port order failed')
+      refused.set(id, messageOf(error))
+      report('port', id, generation, 'error', messageOf(error))
+      wake()
+    }
+  }
+
+  async function onGroup(orders: OrderStore, order: SecurityGroupOrder): Promise<void> {
+    const { groupId: id, generation } = order
+    if (!isNews(id, order, orders.groups.get(id))) return
+    try {
+      checkOrder(order)
+      if (order.wish === 'absent') {
+        await orders.remove('groups', id)
+        remember(id, generation)
+      } else await orders.put('groups', id, order)
+      const touched = [...carriedNetworks.values()].filter((network) => network.usesGroup(id))
+      await Promise.all(touched.map((network) => network.settle()))
+      report('group', id, generation, order.wish)
+    } catch (error) {
+      log.warn({ err: error, group: id }, 'a security group order failed')
+      report('group', id, generation, 'error', messageOf(error))
+    }
+  }
+
+  function heartbeat(orders: OrderStore): void {
+    const [networks, ports] = [orders.networks.size, orders.ports.size]
+    const facts = { tunnelIp: deps.tunnelIp ?? firstAddress(), networks, ports } satisfies NetworkFacts
+    bus.publish(heartbeatSubject, { host, role: 'network', startedAt, facts } satisfies Heartbeat)
+  }
+
+  function inventory(orders: OrderStore): void {
+    const networks = [...orders.networks.values()].filter((n) => n.wish === 'present').map((n) => n.networkId)
+    const ports = [...carriedNetworks.values()].flatMap((network) => network.cabled())
+    bus.publish(subjects.inventory, { host, networks, ports } satisfies NetworkInventory)
+  }
+
+  /** Takes away what this cloud has on the machine and no order speaks for: what was left by a crash, or a lost order. */
+  async function sweep(orders: OrderStore): Promise<void> {
+    if (spokenAtMs === null || clock.nowMs() - spokenAtMs < graceMs) return
+    for (const namespace of await listNamespaces()) {
+      const networkId = networkOfNamespace(namespace)
+      if (networkId === null || orders.networks.has(networkId)) continue
+      if (!(await isOurs(namespace, cloudId))) continue
+      log.info({ network: networkId }, 'removing a network that nobody asked for')
+      await deleteNamespace(namespace)
+    }
+    await docker.refresh((networkId) => orders.networks.has(networkId), AbortSignal.timeout(engineTimeoutMs))
+  }
+
+  async function start(): Promise<void> {
+    const orders = await opened
+    await loadModules()
+    for (const endpoint of [...orders.endpoints.values()])
+      if (endpoint.sandboxKey !== null && !(await exists(endpoint.sandboxKey)))
+        await orders.remove('endpoints', endpoint.endpointId) // the container went while we were away
+    const methods = networkDriver({
+      orders,
+      log,
+      carried: (id) => carried(orders, id),
+      changed: (portId) => reportPort(orders, portId),
+      activated: () => docker.forget(),
+    })
+    if (stopped) return
+    endings.push(await servePlugin(socketOf(cloudId), methods, log))
+    await settleExternal(orders).catch((error) => log.warn({ err: error }, 'external networks are not joined'))
+    const adoptions = [...orders.networks.keys()].map(async (id) =>
+      settled(orders, id, await carried(orders, id).settle()),
+    )
+    for (const adopted of await Promise.allSettled(adoptions))
+      if (adopted.status === 'rejected') log.warn({ err: adopted.reason }, 'a network could not be taken up again')
+    await settleExternal(orders).catch((error) => log.warn({ err: error }, 'external networks are not joined'))
+    if (stopped) return
+
+    endings.push(
+      bus.subscribe<NetworkOrder>(subjects.network(host), (order) => track(onNetwork(orders, order))),
+      bus.subscribe<PortOrder>(subjects.port(host), (order) => track(onPort(orders, order))),
+      bus.subscribe<SecurityGroupOrder>(subjects.group(host), (order) => track(onGroup(orders, order))),
+    )
+    const beat = setInterval(() => heartbeat(orders), heartbeatEveryMs)
+    const minute = setInterval(() => {
+      inventory(orders)
+      track(sweep(orders)).catch((error) => log.warn({ err: error }, 'what nobody asked for could not be removed'))
+    }, inventoryEveryMs)
+    endings.push(
+      () => clearInterval(beat),
+      () => clearInterval(minute),
+    )
+    heartbeat(orders)
+    inventory(orders)
+  }
+
+  const ready = start()
+  ready.catch((error) => log.error({ err: error }, 'the network host does not start'))
+
+  async function waitFor(orders: OrderStore, portId: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted()
+      const order = orders.ports.get(portId)
+      if (order && applied.get(portId) === order.generation) return
+      const why = refused.get(portId)
+      if (why !== undefined) throw new CloudError('unavailable', `port ${portId} cannot be plugged: ${why}`)
+      await new Promise<void>((resolve) => {
+        watchers.push(resolve)
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+  }
+
+  return {
+    ready,
+    plug: {
+      async ready(portIds, networkIds, signal) {
+        const orders = await opened
+        await Promise.all(portIds.map((portId) => waitFor(orders, portId, signal)))
+        await Promise.all(dockerNetworksOf(networkIds).map((name) => docker.ensure(name, signal)))
+      },
+    },
+    async stop() {
+      stopped = true
+      await ready.catch(() => {})
+      for (const end of endings.splice(0).reverse()) await end()
+      await Promise.allSettled(atWork)
+    },
+  }
+}
+
+/** Whether a network's namespace was made by this cloud. */
+export async function isOurs(namespace: string, cloudId: string): Promise<boolean> {
+  const links = await listLinks(namespace).catch(() => [])
+  return links.some((link) => link.ifname === bridge && link.ifalias === aliasOf(cloudId))
+}
+
+/** Distributions keep these as modules; a kernel that has them built in needs nothing. */
+async function loadModules(): Promise<void> {
+  if (!(await exists('/proc/sys/net/bridge'))) await runTool(['modprobe', 'br_netfilter']).catch(() => {})
+  if (!(await exists('/proc/sys/net/netfilter'))) await runTool(['modprobe', 'nf_conntrack']).catch(() => {})
+  if (!(await exists('/proc/sys/net/bridge')))
+    throw new CloudError('unavailable', 'The kernel has no br_netfilter module, which security groups need.')
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+const firstAddress = (): string =>
+  Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'

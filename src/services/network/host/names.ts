@@ -1,0 +1,47 @@
+/** How things are called on a machine. A link's name has at most 15 characters, so an id is cut to its first 11. */
+
+export const namespaceOf = (networkId: string): string => `qnet-${networkId}`
+export const networkOfNamespace = (namespace: string): string | null =>
+  /^qnet-([0-9a-f-]{36})$/.exec(namespace)?.[1] ?? null
+
+/** The bridge in every network's namespace, and the end of the cable to the machine itself. */
+export const bridge = 'br0'
+export const uplink = 'uplink'
+
+/** A port's cable: the end on the bridge, and the end that the engine moves into the container. */
+export const tapOf = (portId: string): string => `tap${portId.slice(0, 11)}`
+export const peerOf = (portId: string): string => `ns${portId.slice(0, 11)}`
+
+/** The machine's own end on an external network. */
+export const hostLinkOf = (networkId: string): string => `brx${networkId.slice(0, 11)}`
+
+/** What every link and bridge of a cloud carries, so that clouds on one machine leave each other alone. */
+export const aliasOf = (cloudId: string): string => `berth:${cloudId}`
+
+/** The nft table of a cloud in the machine's own namespace. */
+export const hostTableOf = (cloudId: string): string => `berth_${cloudId.replaceAll('-', '_')}`
+
+/** The name under which Docker knows our plug-in, and where it looks for it. Source: Docker Plugin API, "Plugin discovery". */
+export const driverOf = (cloudId: string): string => `berth-${cloudId}`
+export const socketOf = (cloudId: string): string => `/run/docker/plugins/${driverOf(cloudId)}.sock`
+
+export const cloudLabel = 'io.berth.cloud'
+export const networkLabel = 'io.berth.network'
+/** The `DriverOpts` key by which a container's endpoint says which port it is. */
+export const portOption = 'io.berth.port'
+
+/**
+ * The Docker networks of a server's NICs, given their networks in NIC order. Docker joins a container to a network at
+ * most once, so a second NIC on the same network uses another Docker network on the same bridge.
+ */
+export function dockerNetworksOf(networkIds: readonly string[]): string[] {
+  const seen = new Map<string, number>()
+  return networkIds.map((id) => {
+    const nth = seen.get(id) ?? 0
+    seen.set(id, nth + 1)
+    return nth === 0 ? `qnet-${id}` : `qnet-${id}-${nth}`
+  })
+}
+
+export const networkOfDockerName = (name: string): string | null =>
+  /^qnet-([0-9a-f-]{36})(-\d+)?$/.exec(name)?.[1] ?? null

@@ -1,0 +1,115 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import ipaddr from 'ipaddr.js'
+import type { Logger } from '../../../platform/log.ts'
+import type { NetworkOrder, PortOrder, SecurityGroupOrder } from '../messages.ts'
+
+/** An endpoint that Docker made for a port. Its id is new at every start of the container. */
+export interface Endpoint {
+  endpointId: string
+  portId: string
+  /** Set by `Join`: the container's namespace, once it is there. Null between `CreateEndpoint` and `Join`. */
+  sandboxKey: string | null
+}
+
+/** What a host was told, and what Docker asked of it: enough to serve Docker before control speaks again. */
+export interface Orders {
+  readonly networks: Map<string, NetworkOrder>
+  readonly ports: Map<string, PortOrder>
+  readonly groups: Map<string, SecurityGroupOrder>
+  readonly endpoints: Map<string, Endpoint>
+}
+type Kind = keyof Orders
+type Stored<K extends Kind> = Orders[K] extends Map<string, infer T> ? T : never
+
+export interface OrderStore extends Orders {
+  /** In memory at once; on disk when it resolves. */
+  put<K extends Kind>(kind: K, id: string, value: Stored<K>): Promise<void>
+  remove(kind: Kind, id: string): Promise<void>
+}
+
+/** Opens the folder, one small file an object. What cannot be read is left out: control will say it again. */
+export async function openOrders(folder: string, log: Logger): Promise<OrderStore> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const orders: Orders = { networks: new Map(), ports: new Map(), groups: new Map(), endpoints: new Map() }
+  for (const file of await readdir(folder)) {
+    const [, kind = '', id = ''] = /^(networks|ports|groups|endpoints)-([0-9a-f-]+)\.json$/.exec(file) ?? []
+    if (!id) {
+      if (file.endsWith('.tmp')) await rm(join(folder, file), { force: true })
+      continue
+    }
+    try {
+      const value: unknown = JSON.parse(await readFile(join(folder, file), 'utf8'))
+      const all: Map<string, unknown> = orders[kind as Kind]
+      all.set(id, value)
+    } catch (error) {
+      log.warn({ err: error, file }, 'an order on disk cannot be read')
+    }
+  }
+
+  // One writer a file: a later write waits for the one under way and takes its own value.
+  const writing = new Map<string, Promise<void>>()
+  const afterOthers = (path: string, work: () => Promise<void>): Promise<void> => {
+    const mine = (writing.get(path) ?? Promise.resolve()).catch(() => {}).then(work)
+    writing.set(path, mine)
+    return mine.finally(() => {
+      if (writing.get(path) === mine) writing.delete(path)
+    })
+  }
+  const pathOf = (kind: Kind, id: string) => join(folder, `${kind}-${id}.json`)
+
+  return {
+    ...orders,
+    put(kind, id, value) {
+      const all: Map<string, unknown> = orders[kind]
+      all.set(id, value)
+      const path = pathOf(kind, id)
+      return afterOthers(path, async () => {
+        await writeFile(`${path}.tmp`, JSON.stringify(value), { mode: 0o600 })
+        await rename(`${path}.tmp`, path)
+      })
+    },
+    remove(kind, id) {
+      orders[kind].delete(id)
+      const path = pathOf(kind, id)
+      return afterOthers(path, () => rm(path, { force: true }))
+    },
+  }
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
+
+/** @throws Error when a word of an order could not go into a command. Ids and addresses end up in rule sets and link names. */
+export function checkOrder(words: NetworkOrder | PortOrder | SecurityGroupOrder): void {
+  const order: Partial<Omit<NetworkOrder & PortOrder & SecurityGroupOrder, 'wish'>> = words
+  const need = (holds: boolean, what: string) => {
+    if (!holds) throw new Error(`the order is malformed: ${what}`)
+  }
+  const id = (value: string) => need(uuid.test(value), `"${value}" is no id`)
+  const address = (value: string) =>
+    need(ipaddr.isValidCIDR(value) || ipaddr.isValid(value), `"${value}" is no address`)
+  const hardware = (value: string) => need(mac.test(value), `"${value}" is no MAC address`)
+
+  for (const value of [order.networkId, order.portId, order.groupId]) if (value !== undefined) id(value)
+  for (const value of order.securityGroupIds ?? []) id(value)
+  if (order.macAddress !== undefined) hardware(order.macAddress)
+  if (order.mtu !== undefined) need(Number.isInteger(order.mtu) && order.mtu >= 68, `MTU ${order.mtu}`)
+  for (const { ipAddress } of order.fixedIps ?? []) address(ipAddress)
+  for (const pair of order.allowedAddressPairs ?? []) {
+    address(pair.ipAddress)
+    if (pair.macAddress) hardware(pair.macAddress)
+  }
+  for (const { ipAddress, networkId } of order.members ?? []) {
+    address(ipAddress)
+    id(networkId)
+  }
+  for (const { cidr, gatewayIp, hostRoutes } of order.subnets ?? []) {
+    for (const value of [cidr, ...(gatewayIp === null ? [] : [gatewayIp])]) address(value)
+    for (const route of hostRoutes) for (const value of [route.destination, route.nexthop]) address(value)
+  }
+  for (const { remoteIpPrefix, remoteGroupId } of order.rules ?? []) {
+    if (remoteIpPrefix !== null) address(remoteIpPrefix)
+    if (remoteGroupId !== null) id(remoteGroupId)
+  }
+}
