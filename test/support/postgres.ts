@@ -1,15 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
 import { chown, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { ensureTools, findProgram } from '../../src/cli/tools.ts'
 
 const run = promisify(execFile)
-const debian = '/usr/lib/postgresql'
 const startTimeoutMs = 60_000
 
 interface Server {
@@ -44,8 +43,8 @@ export async function startPostgres(t: TestContext): Promise<string> {
 }
 
 async function boot(): Promise<Server> {
+  const bin = await findBin()
   const user = process.getuid?.() === 0 ? await postgresUser() : null
-  const bin = newestBin() ?? (await install())
   const directory = await mkdtemp(join(tmpdir(), 'berth-pg-'))
   if (user) await chown(directory, user.uid, user.gid)
   const data = join(directory, 'data')
@@ -105,26 +104,13 @@ function as(user: User | null, program: string, args: string[]): [string, string
   return ['setpriv', ['--pdeathsig=QUIT', ...drop, program, ...args]]
 }
 
-function newestBin(): string | null {
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
-  const bins = versions.map((version) => join(debian, version, 'bin'))
-  return bins.find((bin) => existsSync(join(bin, 'initdb'))) ?? null
-}
-
-async function install(): Promise<string> {
-  if (process.getuid?.() !== 0) throw new Error('PostgreSQL is missing: apt-get install postgresql')
-  console.log('installing postgresql for the tests')
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const options = { env, maxBuffer: 64 * 1024 * 1024 }
-  await run('apt-get', ['update', '-qq'], options)
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'postgresql'], options)
-  const bin = newestBin()
-  if (!bin) throw new Error(`apt-get installed postgresql, but there is no ${debian}/<version>/bin/initdb`)
-  return bin
+/** Installed first when it is missing and we are root. @throws CloudError that says what to run otherwise. */
+async function findBin(): Promise<string> {
+  await ensureTools({ ownEngine: false, forTests: true, say: (line) => console.log(line) })
+  return dirname(findProgram('postgres') ?? '')
 }
 
 async function postgresUser(): Promise<User> {
-  if (!newestBin()) await install()
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((entry) => entry.startsWith('postgres:'))
   const [, , uid, gid] = line?.split(':') ?? []
   if (!uid || !gid) throw new Error('There is no user `postgres` to run PostgreSQL as')
