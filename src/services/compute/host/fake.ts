@@ -31,6 +31,7 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
   const servers = new Map<string, Seen & { plugged: boolean }>()
   const watchers = new Set<(change: Change) => void>()
   let containers = 0
+  let lastStartMs = 0
 
   const now = () => systemClock.nowMs()
   const changed = (serverId: string) => {
@@ -47,7 +48,10 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
     servers.set(serverId, { ...before, ...part })
     changed(serverId)
   }
-  const started = () => ({ seen: 'running' as const, startedAt: new Date(now()).toISOString(), exit: null })
+  const started = () => {
+    lastStartMs = Math.max(lastStartMs + 1, now()) // no two alike, as an engine's nanoseconds are
+    return { seen: 'running' as const, startedAt: new Date(lastStartMs).toISOString(), exit: null }
+  }
   const ended = (code: number) => ({ seen: 'stopped' as const, exit: { code, outOfMemory: false, lastOutput: '' } })
   const present = (serverId: string): Seen => {
     const seen = show(serverId)

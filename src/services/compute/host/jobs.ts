@@ -51,10 +51,10 @@ export class Jobs implements LaneWork {
     this.trustedFromMs = this.deps.clock.nowMs()
   }
 
-  /** Whether a change is later than the last look at its server. */
+  /** Whether a change may be later than the last look at its server. */
   isNews(change: Change & { kind: 'server' }): boolean {
     const known = this.known.get(change.serverId)
-    return known ? change.atMs > known.asOfMs : !this.removed.has(change.serverId)
+    return known ? change.atMs >= known.asOfMs : !this.removed.has(change.serverId)
   }
 
   async carryOut(order: ServerOrder, signal: AbortSignal): Promise<void> {

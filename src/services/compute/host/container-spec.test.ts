@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { containerSpec, dockerNetworks, hostnameOf } from './container-spec.ts'
+import { mountedWithQuota } from './disk.ts'
+import { anOrder } from './driver-suite.ts'
+
+const image = { imageId: 'i1', reference: 'r', configDigest: 'sha256:1', pullToken: 't' }
+const limits = { cpus: 4, diskQuota: false }
+const port = (portId: string, networkId: string) => ({ portId, networkId, macAddress: 'fa:16:3e:00:00:01' })
+
+test('host names', () => {
+  const cases = [
+    ['web-1', 'web-1'],
+    ['My Server!', 'My-Server'],
+    ['--a_b--', 'a-b'],
+    ['ÄÖ', 'server'],
+    ['', 'server'],
+    [`${'x'.repeat(62)}-y`, 'x'.repeat(62)],
+  ] as const
+  for (const [wanted, name] of cases) assert.equal(hostnameOf(wanted), name)
+})
+
+test('the second port of a network is on a Docker network of its own', () => {
+  const ports = [port('p1', 'a'), port('p2', 'b'), port('p3', 'a'), port('p4', 'a')]
+  assert.deepEqual(
+    dockerNetworks(ports).map(({ name, endpoint }) => [name, endpoint.DriverOpts?.['io.berth.port']]),
+    [
+      ['qnet-a', 'p1'],
+      ['qnet-b', 'p2'],
+      ['qnet-a-1', 'p3'],
+      ['qnet-a-2', 'p4'],
+    ],
+  )
+})
+
+test('a server as a container', () => {
+  const order = anOrder(image, {
+    vcpus: 8,
+    memoryMiB: 512,
+    swapMiB: 128,
+    environment: { A: '1', 'B=C': '2', D: 'x\0y', E: 'a=b' },
+    ports: [port('p1', 'a'), port('p2', 'b')],
+  })
+  const spec = containerSpec(order, 'c1', limits)
+  assert.equal(spec.Image, 'sha256:1')
+  assert.deepEqual(spec.Env, ['A=1', 'E=a=b'])
+  assert.equal('Cmd' in spec, false)
+  assert.deepEqual(spec.NetworkingConfig, { EndpointsConfig: { 'qnet-a': { DriverOpts: { 'io.berth.port': 'p1' } } } })
+  const { HostConfig: host } = spec
+  assert.equal(host?.NetworkMode, 'qnet-a')
+  assert.equal(host?.Memory, 512 * 1024 ** 2)
+  assert.equal(host?.MemorySwap, 640 * 1024 ** 2)
+  assert.equal(host?.NanoCpus, 4e9) // no more than the machine has
+  assert.equal(host?.PidsLimit, 4096)
+  assert.deepEqual(host?.SecurityOpt, ['no-new-privileges'])
+  assert.equal(host?.StorageOpt, undefined)
+  assert.equal(containerSpec(anOrder(image), 'c1', limits).HostConfig?.NetworkMode, 'none')
+  const quota = containerSpec(anOrder(image, { diskGiB: 5 }), 'c1', { ...limits, diskQuota: true })
+  assert.deepEqual(quota.HostConfig?.StorageOpt, { size: '5G' })
+})
+
+test('extra specs', () => {
+  const hostOf = (dockerSpecs: Record<string, string>) =>
+    containerSpec(anOrder(image, { vcpus: 2, dockerSpecs }), 'c1', limits).HostConfig
+  assert.equal(hostOf({ cpu_shares: 'true' })?.CpuShares, 2048)
+  assert.equal(hostOf({ cpu_shares: '512' })?.CpuShares, 512)
+  assert.equal(hostOf({ cpu_shares: '512' })?.NanoCpus, undefined)
+  assert.equal(hostOf({ pids_limit: '50', shm_size_mib: '16' })?.PidsLimit, 50)
+  assert.equal(hostOf({ shm_size_mib: '16' })?.ShmSize, 16 * 1024 ** 2)
+  assert.throws(() => hostOf({ pids_limit: '-1' }), { kind: 'badRequest', message: /docker:pids_limit.*"-1"/ })
+})
+
+test('where a disk can be bounded', () => {
+  const mountinfo = [
+    '22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard',
+    '40 22 254:1 / /var/lib/docker rw - xfs /dev/vdb rw,attr2,prjquota',
+    '41 22 254:2 / /var/lib/docker2 rw - xfs /dev/vdc rw,noquota',
+  ].join('\n')
+  assert.equal(mountedWithQuota(mountinfo, '/var/lib/docker'), true)
+  assert.equal(mountedWithQuota(mountinfo, '/var/lib/docker/x'), true)
+  assert.equal(mountedWithQuota(mountinfo, '/var/lib/docker2'), false)
+  assert.equal(mountedWithQuota(mountinfo, '/srv'), false)
+})
