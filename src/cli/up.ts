@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import { CloudError, messageOf } from '../platform/errors.ts'
-import { armFault } from '../platform/faults.ts'
 import { bringUp } from './bring-up.ts'
 import { type Call, configOf } from './call.ts'
 import { askControl } from './control-socket.ts'
@@ -35,7 +34,6 @@ async function foreground(config: Config, progress: Progress): Promise<number> {
     progress.ready(await summaryOfOther(config))
     return 0
   }
-  armFault(config.fault)
   try {
     await ensureTools({ ownEngine: config.engineOwn, say: progress.step })
     await ensurePorts(config)
