@@ -53,6 +53,7 @@ export async function createControl(parts: ControlParts): Promise<Control> {
     loops,
     async listen() {
       for (const service of all) await service.start?.()
+      for (const entry of catalog(config)) await services.identity.register(entry)
       await Promise.all(
         all.map(async ({ name, app }) => {
           if (!app) return
@@ -77,3 +78,11 @@ export async function createControl(parts: ControlParts): Promise<Control> {
     },
   }
 }
+
+/** What the catalog says of us. Sources: each API's reference, "Endpoint"; the service types authority. */
+const catalog = (config: Config) => [
+  { type: 'identity', name: 'keystone', url: `${urlOf(config, 'identity')}/v3` },
+  { type: 'image', name: 'glance', url: urlOf(config, 'image') },
+  { type: 'network', name: 'neutron', url: urlOf(config, 'network') },
+  { type: 'compute', name: 'nova', url: `${urlOf(config, 'compute')}/v2.1` },
+]

@@ -62,9 +62,7 @@ export async function busyboxArchive(): Promise<Buffer> {
   ])
 }
 
-interface Entry extends Partial<Header>, Pick<Header, 'name'> {
-  body?: Buffer
-}
+type Entry = Partial<Header> & Pick<Header, 'name'> & { body?: Buffer }
 
 async function tar(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack()

@@ -1,0 +1,85 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import type { RunningCloud, StartCloud } from './cli/running-cloud.ts'
+import { createControl } from './control.ts'
+import { startHost } from './host.ts'
+import type { Rules } from './platform/auth/policy.ts'
+import { openFileBlobs } from './platform/blobs/file-store.ts'
+import { createLocalBus } from './platform/bus/local.ts'
+import { systemClock } from './platform/clock.ts'
+import { openDatabase } from './platform/db/open.ts'
+import { CloudError } from './platform/errors.ts'
+import { armFault } from './platform/faults.ts'
+import { firstServerName, seedDemo, seedIdentity } from './seed/index.ts'
+
+/** Every role in this process, on one database and a bus inside it: the whole cloud of one machine. */
+export const startCloud: StartCloud = async (config, log, secrets, progress): Promise<RunningCloud> => {
+  const clock = systemClock
+  const { stateDir } = config
+  const { cloudId } = secrets
+  const undo: (() => Promise<void>)[] = []
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    const database = await openDatabase(config.database, stateDir, log)
+    undo.push(() => database.close())
+    const bus = createLocalBus(log)
+    undo.push(() => bus.close())
+    const blobs = await openFileBlobs(join(stateDir, 'blobs'), log)
+    const policyOverrides = await readPolicy(stateDir)
+    const control = await createControl({ config, cloudId, database, bus, blobs, policyOverrides, log, clock })
+    undo.push(() => control.close())
+    progress('database: migrated')
+
+    const seeding = { config, control, database, secrets, now: () => clock.now(), progress }
+    await seedIdentity(seeding)
+    armFault(config.fault)
+    const since = clock.now()
+    await control.listen()
+    const host = startHost({ config, cloudId, bus, log, clock })
+    undo.push(() => host.stop())
+    await host.ready
+    progress('host: compute and network')
+    await seedDemo(seeding)
+
+    return {
+      stop,
+      endpoints: control.endpoints(),
+      async status() {
+        const hosts = await control.hosts.list()
+        return {
+          services: control.endpoints().map(({ service, url }) => ({ name: service, url, since })),
+          hosts: hosts.map((h) => ({
+            name: h.name,
+            role: h.role,
+            up: control.hosts.isUp(h),
+            since: h.startedAt,
+            seenAt: h.seenAt,
+          })),
+          loops: control.loops.status(),
+        }
+      },
+      firstServer: () => control.services.compute.firstNamed(firstServerName),
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** `policy.yaml` beside the database: rule → check string, over upstream's defaults. */
+async function readPolicy(stateDir: string): Promise<Rules> {
+  const path = join(stateDir, 'policy.yaml')
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  const rules: unknown = parse(text) ?? {}
+  if (typeof rules !== 'object' || Object.values(rules ?? {}).some((check) => typeof check !== 'string')) {
+    throw new CloudError('badRequest', `${path} must hold lines of RULE: "CHECK"`)
+  }
+  return rules as Rules
+}

@@ -1,0 +1,97 @@
+import type { Control } from '../control.ts'
+import type { Config } from '../platform/config.ts'
+import type { Database } from '../platform/db/database.ts'
+import { isMarked, mark } from '../platform/db/marks.ts'
+import { CloudError } from '../platform/errors.ts'
+import { busyboxArchive } from './busybox.ts'
+
+export interface SeedParts {
+  config: Config
+  control: Control
+  database: Database
+  secrets: { adminPassword: string; demoPassword: string }
+  now: () => string
+  progress: (step: string) => void
+}
+
+export const firstServerName = 'first'
+
+/** Users, projects and roles: what the doors need to be opened. Once in a cloud's life, so nothing deleted comes back. */
+export async function seedIdentity({ control, database, secrets, now, progress }: SeedParts): Promise<void> {
+  if (await isMarked(database.read, 'seed.identity')) return
+  await control.services.identity.seed(secrets)
+  await database.write((trx) => mark(trx, 'seed.identity', now()))
+  progress('identity: domain Default, projects admin, demo and service, users admin and demo')
+}
+
+/**
+ * Networks, the busybox image and (unless told otherwise) a first server: what a person needs to try it. Through the
+ * public APIs, as that person would; each step is looked for before it is made, so a start cut off goes on where it was.
+ */
+export async function seedDemo(parts: SeedParts): Promise<void> {
+  const { config, control, database, now, progress } = parts
+  if (await isMarked(database.read, 'seed.demo')) return
+  const { identity, network } = control.services
+  const { adminProjectId, demoProjectId, adminUserId } = await identity.seed(parts.secrets)
+  await network.seed({ adminProjectId, demoProjectId, publicCidr: config.publicCidr })
+  progress(`network: public (${config.publicCidr}), and private for admin and for demo`)
+
+  const roles = ['admin', 'member', 'reader']
+  const token = await identity.mintToken({ projectId: adminProjectId, userId: adminUserId, roles, ttlSeconds: 600 })
+  const api = client(token, control.endpoints())
+  const imageId = await seedImage(api)
+  progress("image: busybox, made from this machine's own")
+  if (config.demo) {
+    await seedServer(api, imageId, adminProjectId)
+    progress(`compute: server ${firstServerName} ordered`)
+  }
+  await database.write((trx) => mark(trx, 'seed.demo', now()))
+}
+
+type Client = <T>(method: string, service: string, path: string, body?: unknown) => Promise<T>
+
+function client(token: string, endpoints: { service: string; url: string }[]): Client {
+  return async <T>(method: string, service: string, path: string, body?: unknown) => {
+    const base = endpoints.find((endpoint) => endpoint.service === service)?.url
+    const raw = body instanceof Buffer
+    const reply = await fetch(`${base}${path}`, {
+      method,
+      headers: {
+        'x-auth-token': token,
+        ...(body ? { 'content-type': raw ? 'application/octet-stream' : 'application/json' } : {}),
+      },
+      ...(body ? { body: raw ? new Uint8Array(body) : JSON.stringify(body) } : {}),
+    })
+    const text = await reply.text()
+    if (!reply.ok) throw new CloudError('internal', `Seeding: ${method} ${service}${path}: ${reply.status} ${text}`)
+    return (text ? JSON.parse(text) : undefined) as T
+  }
+}
+
+interface Image {
+  id: string
+  status: string
+}
+
+async function seedImage(api: Client): Promise<string> {
+  const { images } = await api<{ images: Image[] }>('GET', 'image', '/v2/images?name=busybox&visibility=public')
+  const image =
+    images[0] ??
+    (await api<Image>('POST', 'image', '/v2/images', {
+      name: 'busybox',
+      container_format: 'docker',
+      disk_format: 'raw',
+      visibility: 'public',
+    }))
+  if (image.status === 'queued') await api('PUT', 'image', `/v2/images/${image.id}/file`, await busyboxArchive())
+  return image.id
+}
+
+async function seedServer(api: Client, imageId: string, projectId: string): Promise<void> {
+  const { servers } = await api<{ servers: object[] }>('GET', 'compute', `/v2.1/servers?name=${firstServerName}`)
+  if (servers.length > 0) return
+  const path = `/v2.0/networks?name=private&project_id=${projectId}`
+  const { networks } = await api<{ networks: { id: string }[] }>('GET', 'network', path)
+  const server = { name: firstServerName, imageRef: imageId, flavorRef: '1', networks: [{ uuid: networks[0]?.id }] }
+  await api('POST', 'compute', '/v2.1/servers', { server })
+}
