@@ -78,9 +78,12 @@ export const inspect = (engine: Engine, name: string, signal: AbortSignal): Prom
 export const listTagged = (engine: Engine, reference: string, signal: AbortSignal): Promise<ImageSummary[]> =>
   engine.json('GET', '/images/json', { query: { filters: JSON.stringify({ reference: [reference] }) }, signal })
 
-/** An image that is absent already is no failure. @throws CloudError `conflict` while a container uses it */
+/**
+ * Removes this one image or tag; without `noprune` the engine takes untagged forerunners with it, which may be in use
+ * elsewhere. An image that is absent already is no failure. @throws CloudError `conflict` while a container uses it
+ */
 export async function remove(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  await engine.send('DELETE', pathOf(name), { signal, accept: [404] })
+  await engine.send('DELETE', pathOf(name), { query: { noprune: true }, signal, accept: [404] })
 }
 
 export async function tag(engine: Engine, name: string, newTag: string, signal: AbortSignal): Promise<void> {

@@ -51,8 +51,12 @@ export class Jobs implements LaneWork {
     this.trustedFromMs = this.deps.clock.nowMs()
   }
 
-  /** Whether a change may be later than the last look at its server. */
+  /**
+   * Whether a change may be later than the last look at its server. What happened before the engine answered (again) is
+   * the machine's doing and part of the next inventory: an engine that comes back tells of every server it has ended.
+   */
   isNews(change: Change & { kind: 'server' }): boolean {
+    if (change.atMs < this.trustedFromMs) return false
     const known = this.known.get(change.serverId)
     return known ? change.atMs >= known.asOfMs : !this.removed.has(change.serverId)
   }
@@ -123,7 +127,10 @@ export class Jobs implements LaneWork {
     const trusted = known && known.asOfMs >= this.trustedFromMs
     if (trusted && known.containerId === containerId && known.seen === seen) return
     const fresh = await this.deps.driver.find(serverId, signal)
-    if (!this.removed.has(serverId)) this.note(fresh)
+    if (this.removed.has(serverId)) return
+    this.note(fresh)
+    // Seen here before its event was: still the server's own doing, so it is reported as that.
+    if (trusted && !lanes.busy(serverId)) this.report(fresh, this.newestGeneration(serverId), null)
   }
 
   /** When the process to be ended started, if the order asks for a restart not made yet. */
