@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import * as containers from '../machine/docker/containers.ts'
 import { openEngine } from '../machine/docker/engine.ts'
-import * as networks from '../machine/docker/networks.ts'
 import type { Config } from '../platform/config.ts'
 import { CloudError } from '../platform/errors.ts'
 import { type Call, configOf } from './call.ts'
@@ -9,7 +8,7 @@ import { stopServices } from './down.ts'
 import { enginePaths, removeEngine, unmountBelow } from './own-engine.ts'
 import { findCloudId, tryLock } from './state.ts'
 
-/** What every container and Docker network of a cloud carries. */
+/** What every container of a cloud carries. */
 const cloudLabel = 'io.berth.cloud'
 
 /** `berth destroy --yes`. Repeatable: what a first try could not remove, a second one finds. */
@@ -34,13 +33,10 @@ export async function run(call: Call): Promise<number> {
   if (config.engineOwn) {
     await removeEngine(enginePaths(stateDir, cloudId))
     say('engine, with every server')
-  } else {
-    await emptyEngine(config.engineSocket, cloudId)
-    say(`servers and their networks in the engine at ${config.engineSocket}`)
-  }
+  } else say(await emptyEngine(config.engineSocket, cloudId))
   // Loaded only now: to say what would go needs none of it.
   const { removeEverything } = await import('../services/network/index.ts')
-  await removeEverything(cloudId)
+  await removeEverything(cloudId, { stateDir })
   say('network namespaces, links and rules')
   await unmountBelow(stateDir)
   lock.release()
@@ -63,14 +59,21 @@ function wouldRemove(config: Config, cloudId: string): string[] {
   ]
 }
 
-/** In an engine that is not ours only what carries this cloud's label is touched. */
-async function emptyEngine(socket: string, cloudId: string): Promise<void> {
+/** In an engine that is not ours only what carries this cloud's label is touched. Returns what was removed. */
+async function emptyEngine(socket: string, cloudId: string): Promise<string> {
+  const { removeEverything } = await import('../services/network/index.ts')
   const engine = openEngine(socket)
-  const signal = AbortSignal.timeout(300_000)
-  const mine = [`${cloudLabel}=${cloudId}`]
+  const signal = AbortSignal.timeout(600_000)
+  let count = 0
   try {
-    for (const { Id } of await containers.list(engine, mine, signal)) await containers.remove(engine, Id, signal)
-    for (const { Id } of await networks.list(engine, mine, signal)) await networks.remove(engine, Id, signal)
+    const removeContainers = async () => {
+      for (const { Id } of await containers.list(engine, [`${cloudLabel}=${cloudId}`], signal)) {
+        await containers.remove(engine, Id, signal)
+        count++
+      }
+    }
+    await removeEverything(cloudId, { engine, removeContainers })
+    return `${count} servers and their networks in the engine at ${socket}`
   } finally {
     await engine.close()
   }

@@ -1,14 +1,12 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Call } from './call.ts'
-import { ensureTools } from './tools.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** `berth test [ARGS]`: what `npm test` runs, once the programs that the tests start are here. */
+/** `berth test [ARGS]`: what `npm test` runs. */
 export async function run(call: Call): Promise<number> {
-  await ensureTools({ ownEngine: true, forTests: true, say: call.err })
-  const child = spawn(process.execPath, [...process.execArgv, 'tools/test.ts', ...call.words], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'tools/test.ts', ...call.words], {
     cwd: root,
     stdio: 'inherit',
   })
