@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { InjectOptions } from 'fastify'
+import { pack } from 'tar-stream'
 import { openTestSqlite, temporaryDirectory } from '../../../test/support/databases.ts'
 import { type Context, systemContext } from '../../platform/auth/context.ts'
 import type { BlobStore } from '../../platform/blobs/blobs.ts'
@@ -47,17 +50,17 @@ export interface Sent {
 /** Image and Registry on a database and a store of the test's own; `ports` (image, registry) opens them for real. */
 export async function startImage(
   t: TestContext,
-  { portBase, ...changes }: Partial<Config> & { open?: (t: TestContext) => Promise<Database> } = {},
+  changes: Partial<Config> & { open?: (t: TestContext) => Promise<Database> } = {},
 ): Promise<ImageCloud> {
   const database = await (changes.open ?? openTestSqlite)(t)
   await migrate(database, [registryMigrations, imageMigrations])
-  const stateDir = await temporaryDirectory(t)
+  const stateDir = changes.stateDir ?? (await temporaryDirectory(t))
   const log = newLogger('silent')
   const blobs = await openFileBlobs(`${stateDir}/blobs`, log)
   const config = {
     stateDir,
     bind: '127.0.0.1',
-    portBase: portBase ?? 0,
+    portBase: 0,
     publicHost: '',
     host: 'here',
     imageSizeMaxBytes: 0,
@@ -118,4 +121,35 @@ function contextOf(who: string): Context {
     isAdmin: who === 'admin',
     token: who,
   }
+}
+
+/** A tar of one file, as a layer. */
+export async function layerOf(name: string, content: Buffer | string): Promise<Buffer> {
+  const tar = pack()
+  tar.entry({ name, mode: 0o755 }, content)
+  tar.finalize()
+  return buffer(tar)
+}
+
+/** What `docker save` writes of an image of these layers. */
+export async function savedArchive(layers: readonly Buffer[], more: object = {}): Promise<Buffer> {
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+  const diffIds = layers.map((layer) => `sha256:${sha256(layer)}`)
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      os: 'linux',
+      config: { Cmd: ['/bin/busybox', 'true'] },
+      rootfs: { type: 'layers', diff_ids: diffIds },
+      ...more,
+    }),
+  )
+  const names = layers.map((layer) => `${sha256(layer)}/layer.tar`)
+  const tar = pack()
+  tar.entry({ name: `${sha256(config)}.json` }, config)
+  for (const [i, layer] of layers.entries()) tar.entry({ name: names[i] ?? '' }, layer)
+  const manifest = [{ Config: `${sha256(config)}.json`, RepoTags: ['someone/elses:name'], Layers: names }]
+  tar.entry({ name: 'manifest.json' }, JSON.stringify(manifest))
+  tar.finalize()
+  return buffer(tar)
 }

@@ -15,7 +15,7 @@ const run = promisify(execFile)
 const hex = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex')
 const json = (value: unknown) => Buffer.from(JSON.stringify(value))
 
-type Part = [name: string | Partial<Header>, content?: Buffer]
+type Part = [name: string | (Partial<Header> & { name: string }), content?: Buffer]
 
 async function tarOf(parts: readonly Part[]): Promise<Buffer> {
   const tar = pack()
@@ -154,8 +154,8 @@ const oneLayer = (name: string, extra: Part[] = []): Part[] => [
 const oci = ociImage([gzipSync(layer)], config)
 const ociIndex = indexOf(descriptor(manifestType, oci.manifest))
 const damaged = (parts: Part[], which: number): Part[] =>
-  parts.map(([name, content], i) =>
-    i === which && content ? [name, Buffer.alloc(content.length, 'z')] : [name, content],
+  parts.map(
+    ([name, content = Buffer.alloc(0)], i): Part => [name, i === which ? Buffer.alloc(content.length, 'z') : content],
   )
 
 const refused: readonly [what: string, parts: Part[], message: RegExp][] = [
