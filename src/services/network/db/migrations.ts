@@ -1,0 +1,4 @@
+import type { ServiceMigrations } from '../../../platform/service.ts'
+import { start } from './migrations/001-start.ts'
+
+export const networkMigrations: ServiceMigrations = { service: 'network', migrations: [start] }

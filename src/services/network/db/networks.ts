@@ -1,0 +1,79 @@
+import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
+import type { Db, Trx } from '../../../platform/db/database.ts'
+import { type Listing, listed } from './listing.ts'
+import type { NetworksTable } from './tables.ts'
+
+export type NetworkRow = Selectable<NetworksTable>
+
+export async function find(db: Db, id: string): Promise<NetworkRow | undefined> {
+  return await db.selectFrom('network_networks').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export async function list(db: Db, listing: Listing): Promise<NetworkRow[]> {
+  return await listed(db.selectFrom('network_networks').selectAll(), listing)
+}
+
+export async function byIds(db: Db, ids: readonly string[]): Promise<Map<string, NetworkRow>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('network_networks').selectAll().where('id', 'in', ids).execute()
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** What a server may be put on without being asked: the project's own networks, then the shared ones. */
+export async function forProject(db: Db, projectId: string): Promise<{ own: NetworkRow[]; shared: NetworkRow[] }> {
+  const rows = await db
+    .selectFrom('network_networks')
+    .selectAll()
+    .where((eb) => eb.or([eb('project_id', '=', projectId), eb('shared', '=', 1)]))
+    .orderBy('created_at')
+    .execute()
+  return {
+    own: rows.filter((row) => row.project_id === projectId && !row.external),
+    shared: rows.filter((row) => row.shared === 1),
+  }
+}
+
+/** False when the segment is taken. */
+export async function insert(trx: Trx, row: Insertable<NetworksTable>): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await trx
+    .insertInto('network_networks')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+export async function update(trx: Trx, id: string, changes: Updateable<NetworksTable>): Promise<void> {
+  await trx
+    .updateTable('network_networks')
+    .set({ ...changes, revision_number: sql<number>`revision_number + 1` })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function remove(trx: Trx, id: string): Promise<void> {
+  await trx.deleteFrom('network_networks').where('id', '=', id).execute()
+}
+
+export async function countOf(db: Db, projectId: string): Promise<number> {
+  return await count(db, 'network_networks', projectId)
+}
+
+/** How many rows of a table are a project's. */
+export async function count(
+  db: Db,
+  table:
+    | 'network_networks'
+    | 'network_subnets'
+    | 'network_ports'
+    | 'network_security_groups'
+    | 'network_security_group_rules',
+  projectId: string,
+): Promise<number> {
+  const row = await db
+    .selectFrom(table)
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('project_id', '=', projectId)
+    .executeTakeFirstOrThrow()
+  return row.n
+}

@@ -1,0 +1,157 @@
+/** 0 | 1: what both engines keep of a boolean. */
+export type Flag = 0 | 1
+
+interface Standard {
+  id: string
+  project_id: string
+  description: string
+  created_at: string
+  updated_at: string
+  revision_number: number
+}
+
+export interface NetworksTable extends Standard {
+  name: string
+  admin_state_up: Flag
+  shared: Flag
+  external: Flag
+  mtu: number
+  port_security_enabled: Flag
+  network_type: string
+  physical_network: string | null
+  segmentation_id: number
+  status: 'ACTIVE'
+}
+
+export interface SubnetsTable extends Standard {
+  network_id: string
+  name: string
+  ip_version: 4 | 6
+  cidr: string
+  gateway_ip: string | null
+  enable_dhcp: Flag
+  ipv6_address_mode: string | null
+  ipv6_ra_mode: string | null
+  /** JSON, as the API writes them. */
+  allocation_pools: string
+  dns_nameservers: string
+  host_routes: string
+}
+
+export interface PortsTable extends Standard {
+  network_id: string
+  name: string
+  mac_address: string
+  admin_state_up: Flag
+  status: 'ACTIVE' | 'DOWN' | 'ERROR'
+  device_id: string
+  device_owner: string
+  port_security_enabled: Flag
+  /** JSON. */
+  allowed_address_pairs: string
+  /** Bound to this host; null while unbound. */
+  host: string | null
+  vnic_type: string
+  /** JSON. */
+  binding_profile: string
+  /** 1: goes with its server. */
+  made_by_compute: Flag
+  /** Place among its server's NICs. */
+  nic_index: number
+  /** What is wanted, and the last of it that the host has reported done. */
+  generation: number
+  seen_generation: number
+  /** Why the host could not do it. */
+  fault: string | null
+}
+
+export interface IpAllocationsTable {
+  subnet_id: string
+  ip_address: string
+  network_id: string
+  port_id: string
+  /** Distance from the subnet's first address, for gap queries; null beyond 2^53. */
+  position: number | null
+  /** Order among the port's addresses. */
+  ordinal: number
+}
+
+export interface PortGroupsTable {
+  port_id: string
+  group_id: string
+}
+
+export interface SecurityGroupsTable extends Standard {
+  name: string
+  stateful: Flag
+  is_default: Flag
+}
+
+export interface SecurityGroupRulesTable extends Standard {
+  group_id: string
+  direction: 'ingress' | 'egress'
+  ethertype: 'IPv4' | 'IPv6'
+  protocol: string | null
+  port_range_min: number | null
+  port_range_max: number | null
+  remote_ip_prefix: string | null
+  remote_group_id: string | null
+  /** All that makes a rule what it is, as one text: two rules of a group may not be the same. */
+  fingerprint: string
+}
+
+/** What a host carries, or must let go of. No foreign key: an `absent` outlives the network until the host has done it. */
+interface Carried {
+  host: string
+  wish: 'present' | 'absent'
+  generation: number
+  seen_generation: number
+  fault: string | null
+}
+export interface HostNetworksTable extends Carried {
+  network_id: string
+}
+export interface HostGroupsTable extends Carried {
+  group_id: string
+}
+
+/** Ports deleted or moved away, until their old host reports them absent. */
+export interface GonePortsTable {
+  port_id: string
+  host: string
+  network_id: string
+  mac_address: string
+  generation: number
+}
+
+/**
+ * Groups whose rules or members changed. Only ever appended to by requests, so that the many ports of one group do not
+ * queue up behind one row; the loop takes them away.
+ */
+export interface GroupChangesTable {
+  id: string
+  group_id: string
+}
+
+export interface QuotasTable {
+  project_id: string
+  resource: string
+  quota_limit: number
+}
+
+declare module '../../../platform/db/database.ts' {
+  interface Tables {
+    network_networks: NetworksTable
+    network_subnets: SubnetsTable
+    network_ports: PortsTable
+    network_ip_allocations: IpAllocationsTable
+    network_port_groups: PortGroupsTable
+    network_security_groups: SecurityGroupsTable
+    network_security_group_rules: SecurityGroupRulesTable
+    network_host_networks: HostNetworksTable
+    network_host_groups: HostGroupsTable
+    network_gone_ports: GonePortsTable
+    network_group_changes: GroupChangesTable
+    network_quotas: QuotasTable
+  }
+}

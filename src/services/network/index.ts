@@ -1,0 +1,89 @@
+import type { Authenticate, Context } from '../../platform/auth/context.ts'
+import { createPolicy } from '../../platform/auth/policy-engine.ts'
+import { urlOf } from '../../platform/config.ts'
+import type { Db, Trx } from '../../platform/db/database.ts'
+import type { Hosts } from '../../platform/hosts/hosts.ts'
+import { createApp } from '../../platform/http/app.ts'
+import type { Ground, Service } from '../../platform/service.ts'
+import * as seeding from './logic/seed.ts'
+import * as servers from './logic/servers.ts'
+import { networkPolicy } from './policy.ts'
+import { groupsReconciler } from './reconcile/groups.ts'
+import { networksReconciler } from './reconcile/networks.ts'
+import { portsReconciler } from './reconcile/ports.ts'
+import { listen } from './reconcile/reports.ts'
+import { extensionRoutes } from './routes/extensions.ts'
+import { networkFault } from './routes/fault.ts'
+import { networkRoutes } from './routes/networks.ts'
+import { portRoutes } from './routes/ports.ts'
+import { quotaRoutes } from './routes/quotas.ts'
+import { securityGroupRuleRoutes } from './routes/security-group-rules.ts'
+import { securityGroupRoutes } from './routes/security-groups.ts'
+import { subnetRoutes } from './routes/subnets.ts'
+import { versionRoutes } from './routes/versions.ts'
+
+export { networkMigrations } from './db/migrations.ts'
+export { removeEverything } from './host/remove.ts'
+export type { SeedWishes } from './logic/seed.ts'
+export type { ServerPort, ServerWishes } from './logic/servers.ts'
+
+export interface NetworkService extends Service {
+  /**
+   * In the server's own transaction: makes and binds the ports a server asked for, in NIC order. Nudge `network.ports`
+   * after it. @throws CloudError with Nova's texts
+   */
+  plugServer(trx: Trx, ctx: Context, wanted: servers.ServerWishes & { host: string }): Promise<servers.ServerPort[]>
+  /** Checks the same wishes without making anything, before a host is chosen. */
+  checkNetworks(db: Db, ctx: Context, wanted: servers.ServerWishes): Promise<void>
+  /** Deletes the ports made by plugServer and frees the user's own. Repeatable. */
+  unplugServer(trx: Trx, serverId: string): Promise<void>
+  /** One query a page of servers; in NIC order. */
+  serverPorts(db: Db, serverIds: readonly string[]): Promise<Map<string, servers.ServerPort[]>>
+  /** The networks of a new cloud; once, in the transaction that notes it. */
+  seedNetworks(trx: Trx, wishes: seeding.SeedWishes): Promise<void>
+}
+
+/** Neutron v2: the control side. */
+export function createNetwork(ground: Ground, identity: { authenticate: Authenticate }, hosts: Hosts): NetworkService {
+  const policy = createPolicy([networkPolicy], ground.policyOverrides)
+  const deps = { database: ground.database, clock: ground.clock, nudge: ground.nudge, policy }
+  const app = createApp({
+    service: 'network',
+    dialect: networkFault,
+    policy,
+    authenticate: identity.authenticate,
+    identityUrl: `${urlOf(ground.config, 'identity')}/v3`,
+    log: ground.log,
+    // A bulk create of a thousand ports.
+    bodyLimit: 1_048_576,
+  })
+  versionRoutes(app)
+  extensionRoutes(app)
+  networkRoutes(app, deps)
+  subnetRoutes(app, deps)
+  portRoutes(app, deps)
+  securityGroupRoutes(app, deps)
+  securityGroupRuleRoutes(app, deps)
+  quotaRoutes(app, deps)
+
+  const orders = { database: ground.database, bus: ground.bus, clock: ground.clock, nudge: ground.nudge, hosts }
+  const networks = networksReconciler(orders)
+  const groups = groupsReconciler(orders)
+  let silence: (() => void) | null = null
+  return {
+    name: 'network',
+    app,
+    loops: [networks, groups, portsReconciler(orders, [networks, groups])],
+    async start() {
+      silence = listen(orders)
+    },
+    async stop() {
+      silence?.()
+    },
+    plugServer: (trx, ctx, wanted) => servers.plug(trx, deps, ctx, wanted),
+    checkNetworks: (db, ctx, wanted) => servers.check(db, deps, ctx, wanted),
+    unplugServer: (trx, serverId) => servers.unplug(trx, deps, serverId),
+    serverPorts: (db, serverIds) => servers.ofServers(db, serverIds),
+    seedNetworks: (trx, wishes) => seeding.seed(trx, deps, wishes),
+  }
+}

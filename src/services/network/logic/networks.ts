@@ -1,0 +1,168 @@
+import { randomInt } from 'node:crypto'
+import type { Db, Trx } from '../../../platform/db/database.ts'
+import { newId } from '../../../platform/ids.ts'
+import * as hostRows from '../db/hosts.ts'
+import * as networkRows from '../db/networks.ts'
+import * as portRows from '../db/ports.ts'
+import * as subnetRows from '../db/subnets.ts'
+import type { Accepted } from './attributes.ts'
+import { type Deps, loops } from './deps.ts'
+import { conflict, invalidInput, networkInUse, networkNotFound } from './errors.ts'
+import { flag } from './flags.ts'
+import { requireRoomForAll } from './quotas.ts'
+import { ensureDefault } from './security-groups.ts'
+import { removeWith } from './subnets.ts'
+
+export interface NewNetwork {
+  project_id: string
+  name: string
+  description: string
+  admin_state_up: boolean
+  shared: boolean
+  'router:external': boolean
+  mtu?: number
+  port_security_enabled: boolean
+  'provider:network_type'?: string
+  'provider:physical_network'?: string | null
+  'provider:segmentation_id'?: number | null
+}
+
+export type NetworkChanges = Partial<
+  Pick<
+    NewNetwork,
+    'name' | 'description' | 'admin_state_up' | 'shared' | 'router:external' | 'mtu' | 'port_security_enabled'
+  >
+>
+
+/** What VXLAN over IPv4 leaves of Ethernet's 1500, so that a network may grow onto a second host. RFC 7348 §4.3. */
+const tenantMtu = 1450
+const externalMtu = 1500
+const segments = 2 ** 24
+
+export async function create(deps: Deps, items: readonly Accepted<NewNetwork>[]): Promise<networkRows.NetworkRow[]> {
+  await requireRoomForAll(deps.database.read, 'network', items)
+  const rows = await deps.database.write(async (trx) => {
+    const made: networkRows.NetworkRow[] = []
+    for (const { values } of items) {
+      await ensureDefault(trx, deps.clock, values.project_id)
+      made.push(await insert(trx, deps, values))
+    }
+    return made
+  })
+  if (rows.some((row) => row.external)) deps.nudge(loops.networks)
+  return rows
+}
+
+/** One network, on a segment of its own. @throws CloudError when the segment asked for is taken */
+export async function insert(trx: Trx, deps: Pick<Deps, 'clock'>, wanted: NewNetwork): Promise<networkRows.NetworkRow> {
+  const type = wanted['provider:network_type'] ?? 'vxlan'
+  if (type !== 'vxlan') throw invalidInput(`network_type value '${type}' not supported`)
+  if (wanted['provider:physical_network']) {
+    throw invalidInput('provider:physical_network specified for VXLAN network')
+  }
+  const now = deps.clock.now()
+  const asked = wanted['provider:segmentation_id'] ?? null
+  const row: networkRows.NetworkRow = {
+    id: newId(),
+    project_id: wanted.project_id,
+    name: wanted.name,
+    description: wanted.description,
+    admin_state_up: flag(wanted.admin_state_up),
+    shared: flag(wanted.shared),
+    external: flag(wanted['router:external']),
+    mtu: mtuOf(wanted.mtu ?? 0, wanted['router:external']),
+    port_security_enabled: flag(wanted.port_security_enabled),
+    network_type: type,
+    physical_network: null,
+    segmentation_id: asked ?? randomInt(1, segments),
+    status: 'ACTIVE',
+    created_at: now,
+    updated_at: now,
+    revision_number: 1,
+  }
+  while (!(await networkRows.insert(trx, row))) {
+    if (asked !== null) {
+      throw conflict('TunnelIdInUse', `Unable to create the network. The tunnel ID ${asked} is in use.`)
+    }
+    row.segmentation_id = randomInt(1, segments)
+  }
+  return row
+}
+
+/** 0 asks for the cloud's own. */
+function mtuOf(wanted: number, external: boolean): number {
+  const most = external ? externalMtu : tenantMtu
+  if (wanted === 0) return most
+  if (wanted > most) throw invalidInput(`Requested MTU is too big, maximum is ${most}`)
+  if (wanted < 68) throw invalidInput('Requested MTU is too small, minimum is 68')
+  return wanted
+}
+
+export async function update(deps: Deps, id: string, changes: NetworkChanges): Promise<networkRows.NetworkRow> {
+  const row = await deps.database.write(async (trx) => {
+    const before = await get(trx, id)
+    const external = changes['router:external'] ?? before.external === 1
+    if (before.external === 1 && !external) await refuseWhileUsed(trx, before)
+    if (changes.shared === false && before.shared === 1) await refuseUnsharing(trx, before)
+    await networkRows.update(trx, id, {
+      ...(changes.name !== undefined && { name: changes.name }),
+      ...(changes.description !== undefined && { description: changes.description }),
+      ...(changes.admin_state_up !== undefined && { admin_state_up: flag(changes.admin_state_up) }),
+      ...(changes.shared !== undefined && { shared: flag(changes.shared) }),
+      ...(changes.port_security_enabled !== undefined && {
+        port_security_enabled: flag(changes.port_security_enabled),
+      }),
+      ...(changes.mtu !== undefined && { mtu: mtuOf(changes.mtu, external) }),
+      external: flag(external),
+      updated_at: deps.clock.now(),
+    })
+    await touch(trx, id, changes.mtu !== undefined || changes.admin_state_up !== undefined)
+    return await get(trx, id)
+  })
+  deps.nudge(loops.ports)
+  return row
+}
+
+/** Hosts hear of the network again; of its ports too when the change goes with each of them. */
+export async function touch(trx: Trx, id: string, portsToo: boolean): Promise<void> {
+  await hostRows.touchNetwork(trx, id)
+  if (portsToo) await portRows.touchNetwork(trx, id)
+}
+
+async function refuseWhileUsed(trx: Trx, network: networkRows.NetworkRow): Promise<void> {
+  if (await portRows.anyOfNetwork(trx, network.id)) {
+    throw conflict(
+      'ExternalNetworkInUse',
+      `External network ${network.id} cannot be updated to be made non-external, since it has existing gateway ports.`,
+    )
+  }
+  await hostRows.dropNetwork(trx, network.id)
+}
+
+async function refuseUnsharing(trx: Trx, network: networkRows.NetworkRow): Promise<void> {
+  const ports = await portRows.ofNetwork(trx, network.id)
+  if (ports.every((port) => port.project_id === network.project_id)) return
+  throw conflict(
+    'InvalidSharedSetting',
+    `Unable to reconfigure sharing settings for network ${network.name}. Multiple tenants are using it.`,
+  )
+}
+
+/** Its subnets go with it; its ports do not. @throws CloudError `conflict` (NetworkInUse) */
+export async function remove(deps: Deps, id: string): Promise<void> {
+  await deps.database.write(async (trx) => {
+    await get(trx, id)
+    if (await portRows.anyOfNetwork(trx, id)) throw networkInUse(id)
+    for (const subnet of await subnetRows.ofNetworks(trx, [id])) await removeWith(trx, subnet.id)
+    await hostRows.dropNetwork(trx, id)
+    await networkRows.remove(trx, id)
+  })
+  deps.nudge(loops.networks)
+}
+
+/** @throws CloudError `notFound` */
+export async function get(db: Db, id: string): Promise<networkRows.NetworkRow> {
+  const row = await networkRows.find(db, id)
+  if (!row) throw networkNotFound(id)
+  return row
+}

@@ -1,0 +1,276 @@
+import { randomBytes } from 'node:crypto'
+import type { Context } from '../../../platform/auth/context.ts'
+import type { Db, Trx } from '../../../platform/db/database.ts'
+import { newId } from '../../../platform/ids.ts'
+import * as networkRows from '../db/networks.ts'
+import * as portRows from '../db/ports.ts'
+import * as groupRows from '../db/security-groups.ts'
+import * as subnetRows from '../db/subnets.ts'
+import { allocate, type FixedIpWish, reallocate } from './allocation.ts'
+import type { Accepted } from './attributes.ts'
+import { bind, removePort } from './bindings.ts'
+import { type Deps, loops } from './deps.ts'
+import { badRequest, conflict, groupNotFound, networkNotFound, portNotFound } from './errors.ts'
+import { flag } from './flags.ts'
+import { requireRoomForAll } from './quotas.ts'
+import { changed, ensureDefault } from './security-groups.ts'
+
+export interface AddressPair {
+  ip_address: string
+  mac_address?: string
+}
+
+export interface NewPort {
+  project_id: string
+  network_id: string
+  name: string
+  description: string
+  admin_state_up: boolean
+  mac_address?: string
+  device_id: string
+  device_owner: string
+  fixed_ips?: FixedIpWish[]
+  security_groups?: string[]
+  port_security_enabled?: boolean
+  allowed_address_pairs: AddressPair[]
+  'binding:host_id'?: string | null
+  'binding:vnic_type': string
+  'binding:profile': Record<string, unknown> | null
+}
+
+export type PortChanges = Partial<Omit<NewPort, 'project_id' | 'network_id'>>
+
+/** Source: Neutron configuration reference, "max_allowed_address_pair". */
+const mostPairs = 10
+
+export async function create(
+  deps: Deps,
+  ctx: Context,
+  items: readonly Accepted<NewPort>[],
+): Promise<portRows.PortRow[]> {
+  await requireRoomForAll(deps.database.read, 'port', items)
+  const rows = await deps.database.write(async (trx) => {
+    const made: portRows.PortRow[] = []
+    for (const { values } of items) made.push(await insert(trx, deps, ctx, values, {}))
+    return made
+  })
+  if (rows.some((row) => row.host !== null)) deps.nudge(loops.ports)
+  return rows
+}
+
+/** @throws CloudError in Neutron's words */
+export async function insert(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  ctx: Pick<Context, 'isAdmin' | 'projectId'>,
+  wanted: NewPort,
+  compute: { nicIndex?: number; made?: boolean },
+): Promise<portRows.PortRow> {
+  const network = await networkRows.find(trx, wanted.network_id)
+  if (!network) throw networkNotFound(wanted.network_id)
+  const security = wanted.port_security_enabled ?? network.port_security_enabled === 1
+  const groups = await groupsFor(trx, deps, ctx, wanted, security)
+  const host = wanted['binding:host_id'] || null
+  const now = deps.clock.now()
+  const row: portRows.PortRow = {
+    id: newId(),
+    project_id: wanted.project_id,
+    network_id: network.id,
+    name: wanted.name,
+    description: wanted.description,
+    mac_address: wanted.mac_address ?? newMac(),
+    admin_state_up: flag(wanted.admin_state_up),
+    status: 'DOWN',
+    device_id: wanted.device_id,
+    device_owner: wanted.device_owner,
+    port_security_enabled: flag(security),
+    allowed_address_pairs: JSON.stringify(wanted.allowed_address_pairs),
+    host: null,
+    vnic_type: wanted['binding:vnic_type'],
+    binding_profile: JSON.stringify(wanted['binding:profile'] ?? {}),
+    made_by_compute: flag(compute.made === true),
+    nic_index: compute.nicIndex ?? 0,
+    generation: 1,
+    seen_generation: 0,
+    fault: null,
+    created_at: now,
+    updated_at: now,
+    revision_number: 1,
+  }
+  while (!(await portRows.insert(trx, row))) {
+    if (wanted.mac_address !== undefined) throw macInUse(network.id, row.mac_address)
+    row.mac_address = newMac()
+  }
+  await allocate(trx, row, await subnetRows.ofNetworks(trx, [network.id]), wanted.fixed_ips)
+  if (groups.length > 0) await portRows.setGroups(trx, row.id, groups)
+  if (wanted.allowed_address_pairs.length > 0) {
+    const pairs = completed(wanted.allowed_address_pairs, row.mac_address, security)
+    row.allowed_address_pairs = JSON.stringify(pairs)
+    await portRows.update(trx, row.id, { allowed_address_pairs: row.allowed_address_pairs })
+  }
+  await bind(trx, row, host)
+  return await get(trx, row.id)
+}
+
+/** `fa:16:3e` is the prefix OpenStack's ports are known by; three random bytes follow. */
+const newMac = (): string =>
+  `fa:16:3e:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`
+
+const macInUse = (networkId: string, mac: string) =>
+  conflict(
+    'MacAddressInUse',
+    `Unable to complete operation for network ${networkId}. The mac address ${mac} is in use.`,
+  )
+
+/** The groups asked for, or the project's default one, which network devices do without. */
+async function groupsFor(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  ctx: Pick<Context, 'isAdmin' | 'projectId'>,
+  wanted: NewPort,
+  security: boolean,
+): Promise<string[]> {
+  if (wanted.security_groups !== undefined) {
+    return await checkedGroups(trx, ctx, wanted.project_id, wanted.security_groups, security)
+  }
+  if (!security || wanted.device_owner.startsWith('network:')) return []
+  return [(await ensureDefault(trx, deps.clock, wanted.project_id)).id]
+}
+
+async function checkedGroups(
+  trx: Trx,
+  ctx: Pick<Context, 'isAdmin' | 'projectId'>,
+  projectId: string,
+  asked: readonly string[],
+  security: boolean,
+): Promise<string[]> {
+  const ids = [...new Set(asked)]
+  if (ids.length > 0 && !security) {
+    throw badRequest(
+      'PortSecurityAndIPRequiredForSecurityGroups',
+      'Port security must be enabled and port must have an IP address in order to use security groups.',
+    )
+  }
+  const known = await groupRows.byIds(trx, ids)
+  for (const id of ids) {
+    const group = known.get(id)
+    const visible = group && (ctx.isAdmin || group.project_id === projectId || group.project_id === ctx.projectId)
+    if (!visible) throw groupNotFound(id)
+  }
+  return ids
+}
+
+/** Pairs without a MAC address mean the port's own. */
+function completed(pairs: readonly AddressPair[], portMac: string, security: boolean): AddressPair[] {
+  if (pairs.length > 0 && !security) {
+    throw conflict(
+      'AddressPairAndPortSecurityRequired',
+      'Port Security must be enabled in order to have allowed address pairs on a port.',
+    )
+  }
+  if (pairs.length > mostPairs) {
+    throw badRequest(
+      'AllowedAddressPairExhausted',
+      `The number of allowed address pair exceeds the maximum ${mostPairs}.`,
+    )
+  }
+  const seen = new Set<string>()
+  return pairs.map(({ ip_address, mac_address = portMac }) => {
+    const key = `${mac_address} ${ip_address}`
+    if (seen.has(key)) {
+      throw badRequest(
+        'DuplicateAddressPairInRequest',
+        `Request contains duplicate address pair: mac_address ${mac_address} ip_address ${ip_address}.`,
+      )
+    }
+    seen.add(key)
+    return { ip_address, mac_address }
+  })
+}
+
+export async function update(deps: Deps, ctx: Context, id: string, changes: PortChanges): Promise<portRows.PortRow> {
+  const row = await deps.database.write(async (trx) => {
+    const before = await get(trx, id)
+    await change(trx, deps, ctx, before, changes)
+    return await get(trx, id)
+  })
+  deps.nudge(loops.ports)
+  return row
+}
+
+async function change(
+  trx: Trx,
+  deps: Deps,
+  ctx: Context,
+  before: portRows.PortRow,
+  changes: PortChanges,
+): Promise<void> {
+  const { id } = before
+  const security = changes.port_security_enabled ?? before.port_security_enabled === 1
+  const mac = changes.mac_address ?? before.mac_address
+  if (mac !== before.mac_address) await refuseMac(trx, before, mac)
+  const groups = (await portRows.groupsOf(trx, [id])).get(id) ?? []
+  const newGroups =
+    changes.security_groups && (await checkedGroups(trx, ctx, before.project_id, changes.security_groups, security))
+  if (!security && (newGroups ?? groups).length > 0) {
+    throw conflict(
+      'PortSecurityPortHasSecurityGroup',
+      'Port has security group associated. Cannot disable port security or ip address until security group is removed.',
+    )
+  }
+  const pairs = completed(
+    changes.allowed_address_pairs ?? (JSON.parse(before.allowed_address_pairs) as AddressPair[]),
+    mac,
+    security,
+  )
+  await portRows.update(trx, id, {
+    ...(changes.name !== undefined && { name: changes.name }),
+    ...(changes.description !== undefined && { description: changes.description }),
+    ...(changes.admin_state_up !== undefined && { admin_state_up: flag(changes.admin_state_up) }),
+    ...(changes.device_id !== undefined && { device_id: changes.device_id }),
+    ...(changes.device_owner !== undefined && { device_owner: changes.device_owner }),
+    ...(changes['binding:vnic_type'] !== undefined && { vnic_type: changes['binding:vnic_type'] }),
+    ...(changes['binding:profile'] !== undefined && {
+      binding_profile: JSON.stringify(changes['binding:profile'] ?? {}),
+    }),
+    mac_address: mac,
+    port_security_enabled: flag(security),
+    allowed_address_pairs: JSON.stringify(pairs),
+    updated_at: deps.clock.now(),
+  })
+  if (newGroups) await portRows.setGroups(trx, id, newGroups)
+  if (changes.fixed_ips) {
+    const subnets = await subnetRows.ofNetworks(trx, [before.network_id])
+    await reallocate(trx, { ...before, mac_address: mac }, subnets, changes.fixed_ips)
+  }
+  const now = await get(trx, id)
+  // Who is in a group, and with which addresses, is what its other members' hosts know of this port.
+  if (now.host !== null && (newGroups || changes.fixed_ips || changes.allowed_address_pairs)) {
+    await changed(trx, [...groups, ...(newGroups ?? [])])
+  }
+  if (changes['binding:host_id'] !== undefined) await bind(trx, now, changes['binding:host_id'] || null)
+}
+
+async function refuseMac(trx: Trx, port: portRows.PortRow, mac: string): Promise<void> {
+  if (port.host !== null) {
+    throw conflict(
+      'PortBound',
+      `Unable to complete operation on port ${port.id}, port is already bound, port type: bridge, ` +
+        `old_mac ${port.mac_address}, new_mac ${mac}.`,
+    )
+  }
+  const others = await portRows.withMac(trx, port.network_id, mac)
+  if (others) throw macInUse(port.network_id, mac)
+}
+
+export async function remove(deps: Deps, id: string): Promise<void> {
+  await deps.database.write(async (trx) => removePort(trx, await get(trx, id)))
+  deps.nudge(loops.ports)
+}
+
+/** @throws CloudError `notFound` */
+export async function get(db: Db, id: string): Promise<portRows.PortRow> {
+  const row = await portRows.find(db, id)
+  if (!row) throw portNotFound(id)
+  return row
+}

@@ -1,0 +1,62 @@
+import type { Trx } from '../../../platform/db/database.ts'
+import { formatIp, parseCidr } from './addresses.ts'
+import type { Deps } from './deps.ts'
+import { insert as insertNetwork, type NewNetwork } from './networks.ts'
+import { ensureDefault } from './security-groups.ts'
+import { insert as insertSubnet } from './subnets.ts'
+
+export interface SeedWishes {
+  adminProjectId: string
+  /** null: no demo project. */
+  demoProjectId: string | null
+  /** `198.18.4.0/24`; its first host address is the machine's own on the network. */
+  publicCidr: string
+}
+
+const privateCidr = '10.0.0.0/24'
+
+/**
+ * The networks of a new cloud: `public`, open to the machine and shared, and a `private` one for each project. Call it
+ * once, in the transaction that also notes that it was done.
+ */
+export async function seed(trx: Trx, deps: Pick<Deps, 'clock'>, wishes: SeedWishes): Promise<void> {
+  const { adminProjectId, demoProjectId, publicCidr } = wishes
+  await addNetwork(trx, deps, { project_id: adminProjectId, name: 'public', external: true, cidr: publicCidr })
+  for (const project_id of [adminProjectId, demoProjectId]) {
+    if (project_id === null) continue
+    await ensureDefault(trx, deps.clock, project_id)
+    await addNetwork(trx, deps, { project_id, name: 'private', external: false, cidr: privateCidr })
+  }
+}
+
+async function addNetwork(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  { project_id, name, external, cidr }: { project_id: string; name: string; external: boolean; cidr: string },
+): Promise<void> {
+  const wanted: NewNetwork = {
+    project_id,
+    name,
+    description: '',
+    admin_state_up: true,
+    shared: external,
+    'router:external': external,
+    port_security_enabled: true,
+  }
+  const network = await insertNetwork(trx, deps, wanted)
+  const range = parseCidr(cidr)
+  if (!range) throw new Error(`${cidr} is not a CIDR`)
+  await insertSubnet(trx, deps, {
+    project_id,
+    network_id: network.id,
+    name: `${name}-subnet`,
+    description: '',
+    ip_version: range.version,
+    cidr: `${formatIp(range.version, range.first)}/${range.prefix}`,
+    enable_dhcp: true,
+    dns_nameservers: [],
+    host_routes: [],
+    ipv6_address_mode: null,
+    ipv6_ra_mode: null,
+  })
+}

@@ -1,0 +1,115 @@
+import type { Rules } from '../../platform/auth/policy.ts'
+
+const admin = 'rule:admin_only'
+const member = '(role:member and project_id:%(project_id)s)'
+const reader = '(role:reader and project_id:%(project_id)s)'
+const netOwner = 'rule:network_owner'
+const service = 'rule:context_is_advsvc'
+const any = (...checks: string[]): string => checks.join(' or ')
+const adminOrMember = any(admin, member)
+const adminOrReader = any(admin, reader)
+
+const forAll = (rules: readonly string[], check: string): Rules =>
+  Object.fromEntries(rules.map((rule) => [rule, check]))
+
+/** Who may do what. Source: Neutron 21 (Zed), "Policy Reference", the defaults with scopes and roles. */
+export const networkPolicy: Rules = {
+  context_is_admin: 'role:admin',
+  owner: 'tenant_id:%(tenant_id)s',
+  admin_or_owner: 'rule:context_is_admin or rule:owner',
+  context_is_advsvc: 'role:advsvc',
+  network_owner: 'tenant_id:%(network:tenant_id)s',
+  admin_or_network_owner: 'rule:context_is_admin or rule:network_owner',
+  admin_owner_or_network_owner: 'rule:owner or rule:admin_or_network_owner',
+  admin_only: 'rule:context_is_admin',
+  regular_user: '',
+  shared: 'field:networks:shared=True',
+  external: 'field:networks:router:external=True',
+  default: 'rule:admin_or_owner',
+  network_device: 'field:port:device_owner=~^network:',
+  admin_or_sg_owner: 'rule:context_is_admin or tenant_id:%(security_group:tenant_id)s',
+  admin_owner_or_sg_owner: 'rule:owner or rule:admin_or_sg_owner',
+
+  create_network: adminOrMember,
+  get_network: any(adminOrReader, 'rule:shared', 'rule:external', service),
+  update_network: adminOrMember,
+  delete_network: adminOrMember,
+  ...forAll(
+    ['create_network', 'update_network'].flatMap((action) =>
+      ['shared', 'router:external', 'is_default', 'segments', ...provider()].map((name) => `${action}:${name}`),
+    ),
+    admin,
+  ),
+  ...forAll(
+    provider().map((name) => `get_network:${name}`),
+    admin,
+  ),
+  ...forAll(['create_network:port_security_enabled', 'update_network:port_security_enabled'], adminOrMember),
+
+  create_subnet: any(admin, `(role:member and ${netOwner})`),
+  get_subnet: any(adminOrReader, 'rule:shared'),
+  update_subnet: any(adminOrMember, `(role:member and ${netOwner})`),
+  delete_subnet: any(adminOrMember, `(role:member and ${netOwner})`),
+  ...forAll(
+    [
+      'create_subnet:segment_id',
+      'create_subnet:service_types',
+      'update_subnet:segment_id',
+      'update_subnet:service_types',
+    ],
+    admin,
+  ),
+
+  create_port: adminOrMember,
+  get_port: any(adminOrReader, service, netOwner),
+  update_port: any(adminOrMember, service),
+  delete_port: any(adminOrMember, service, netOwner),
+  ...forAll(
+    ['create_port', 'update_port'].flatMap((action) => [
+      `${action}:fixed_ips:ip_address`,
+      `${action}:port_security_enabled`,
+    ]),
+    any(admin, service, netOwner),
+  ),
+  ...forAll(
+    [
+      'create_port:fixed_ips',
+      'update_port:fixed_ips',
+      'create_port:fixed_ips:subnet_id',
+      'update_port:fixed_ips:subnet_id',
+    ],
+    any(admin, service, netOwner, 'rule:shared'),
+  ),
+  ...forAll(
+    ['create_port:device_owner', 'update_port:device_owner'],
+    any('not rule:network_device', admin, service, netOwner),
+  ),
+  ...forAll(['create_port:allowed_address_pairs', 'update_port:allowed_address_pairs'], any(admin, netOwner)),
+  'create_port:mac_address': any(admin, service, netOwner),
+  'update_port:mac_address': any(admin, service),
+  'create_port:binding:vnic_type': adminOrMember,
+  'update_port:binding:vnic_type': any(adminOrMember, service),
+  ...forAll(
+    ['create_port', 'get_port', 'update_port'].flatMap((action) =>
+      ['binding:host_id', 'binding:profile'].map((name) => `${action}:${name}`),
+    ),
+    admin,
+  ),
+  ...forAll(['get_port:binding:vif_type', 'get_port:binding:vif_details'], admin),
+
+  create_security_group: adminOrMember,
+  get_security_group: adminOrReader,
+  update_security_group: adminOrMember,
+  delete_security_group: adminOrMember,
+  create_security_group_rule: adminOrMember,
+  get_security_group_rule: any(adminOrReader, 'tenant_id:%(security_group:tenant_id)s'),
+  delete_security_group_rule: adminOrMember,
+
+  get_quota: any(admin, reader),
+  update_quota: admin,
+  delete_quota: admin,
+}
+
+function provider(): string[] {
+  return ['network_type', 'physical_network', 'segmentation_id'].map((name) => `provider:${name}`)
+}

@@ -1,0 +1,112 @@
+import type { Host } from '../../../platform/hosts/hosts.ts'
+import * as hostRows from '../db/hosts.ts'
+import * as networkRows from '../db/networks.ts'
+import * as unsettled from '../db/unsettled.ts'
+import { loops } from '../logic/deps.ts'
+import { type NetworkInventory, type NetworkOrder, type NetworkReport, type PortOrder, subjects } from '../messages.ts'
+import type { Orders } from './orders.ts'
+
+/** Hears what hosts report. Returns the way to stop. */
+export function listen(orders: Orders): () => void {
+  const endings = [
+    orders.bus.subscribe<NetworkReport>(subjects.report, (report) => onReport(orders, report)),
+    orders.bus.subscribe<NetworkInventory>(subjects.inventory, (inventory) => onInventory(orders, inventory)),
+    watchRestarts(orders),
+  ]
+  return () => {
+    for (const end of endings) end()
+  }
+}
+
+/** A host role that begins anew hears everything once more. */
+function watchRestarts(orders: Orders): () => void {
+  const started = new Map<string, string>()
+  return orders.hosts.onChange((host: Host) => {
+    if (host.role !== 'network' || started.get(host.name) === host.startedAt) return
+    started.set(host.name, host.startedAt)
+    void orders.database
+      .write((trx) => unsettled.forgetSeen(trx, host.name))
+      // The next inventory shows what is missing; this only saves the wait.
+      .then(
+        () => orders.nudge(loops.ports),
+        () => {},
+      )
+  })
+}
+
+async function onReport({ database }: Orders, report: NetworkReport): Promise<void> {
+  const { host, kind, id, generation, state, message } = report
+  const fault = state === 'error' ? (message ?? 'the host gave no reason') : null
+  const absent = state === 'absent'
+  await database.write(async (trx) => {
+    if (kind === 'network') {
+      await hostRows.networkReported(trx, { networkId: id, host, generation, fault, absent })
+    } else if (kind === 'group') {
+      await unsettled.groupReported(trx, { groupId: id, host, generation, fault, absent })
+    } else if (absent) await hostRows.removeGone(trx, id, host, generation)
+    else {
+      const status = state === 'active' ? 'ACTIVE' : state === 'error' ? 'ERROR' : 'DOWN'
+      await unsettled.portReported(trx, { portId: id, host, generation, status, fault })
+    }
+  })
+}
+
+/** No order of ours has a higher one, and nothing that it speaks of ever comes back. */
+const last = Number.MAX_SAFE_INTEGER
+/** Nobody remembers which network it was on; the host knows from its own order. */
+const unknownNetwork = '00000000-0000-0000-0000-000000000000'
+const unknownMac = '00:00:00:00:00:00'
+
+/** Compares what a host has with what it should have: what is missing is sent again, what nobody knows is taken away. */
+async function onInventory(orders: Orders, { host, networks, ports }: NetworkInventory): Promise<void> {
+  const { database, bus, clock } = orders
+  const { read } = database
+  const carried = new Map((await unsettled.carriedBy(read, host)).map((row) => [row.network_id, row]))
+  const there = new Set(networks)
+  const missing = [...carried.values()].filter(
+    (row) => row.wish === 'present' && row.settled && !there.has(row.network_id),
+  )
+  for (const row of missing) await database.write((trx) => unsettled.forgetNetwork(trx, host, row.network_id))
+  const lingering = [...carried.values()].filter(
+    (row) => row.wish === 'absent' && row.settled && there.has(row.network_id),
+  )
+  for (const row of lingering) await database.write((trx) => unsettled.forgetNetwork(trx, host, row.network_id))
+
+  const unknown = networks.filter((id) => !carried.has(id))
+  const known = await networkRows.byIds(read, unknown)
+  for (const id of unknown) {
+    // One that exists may come to this host later, so its order counts like any other.
+    if (known.has(id)) await database.write((trx) => unsettled.insertUnwanted(trx, id, host, clock.nowMs()))
+    else bus.publish(subjects.network(host), absentNetwork(id))
+  }
+  const portsKnown = await unsettled.portsKnownAt(read, host, ports)
+  for (const id of ports) if (!portsKnown.has(id)) bus.publish(subjects.port(host), absentPort(id))
+  if (missing.length + lingering.length + known.size > 0) orders.nudge(loops.ports)
+}
+
+const absentNetwork = (networkId: string): NetworkOrder => ({
+  networkId,
+  generation: last,
+  wish: 'absent',
+  projectId: '',
+  mtu: 1500,
+  vni: 0,
+  peers: [],
+  external: false,
+  subnets: [],
+})
+
+const absentPort = (portId: string): PortOrder => ({
+  portId,
+  generation: last,
+  networkId: unknownNetwork,
+  wish: 'absent',
+  adminStateUp: false,
+  macAddress: unknownMac,
+  mtu: 1500,
+  fixedIps: [],
+  portSecurity: true,
+  securityGroupIds: [],
+  allowedAddressPairs: [],
+  defaultRoute: false,
+})

@@ -1,0 +1,49 @@
+import { CloudError } from '../../../platform/errors.ts'
+import type { App } from '../../../platform/http/app.ts'
+
+/** Alias, name, what it brings. Only what works: clients and tests decide by this list what to use. */
+const extensions = [
+  ['allowed-address-pairs', 'Allowed Address Pairs', 'Further addresses that a port may send from'],
+  ['binding', 'Port Binding', 'Which host a port is bound to, and how'],
+  ['external-net', 'Neutron external network', 'Networks that lead out of the cloud'],
+  ['filter-validation', 'Filter parameters validation', 'Filters that a resource does not have are refused'],
+  ['ip-substring-filtering', 'IP address substring filtering', 'Ports by a piece of their address'],
+  ['net-mtu', 'Network MTU', 'The MTU of a network'],
+  ['net-mtu-writable', 'Network MTU (writable)', 'The MTU of a network may be chosen'],
+  ['pagination', 'Pagination support', 'limit, marker and page_reverse on every list'],
+  ['port-security', 'Port Security', 'Switches the filtering of a port or network off and on'],
+  ['project-id', 'project_id field enabled', 'project_id beside tenant_id'],
+  ['provider', 'Provider Network', 'How a network is realised'],
+  ['quotas', 'Quota management support', 'Limits per project'],
+  ['security-group', 'security-group', 'Rules for what reaches a port, and what leaves it'],
+  ['security-groups-normalized-cidr', 'Normalized CIDR field for security group rules', 'The network of a prefix'],
+  ['port-security-groups-filtering', 'Port filtering on security groups', 'Ports by their security groups'],
+  ['sort-key-validation', 'Sort key validation', 'Keys that a resource can not be sorted by are refused'],
+  ['sorting', 'Sorting support', 'sort_key and sort_dir on every list'],
+  ['standard-attr-description', 'standard-attr-description', 'A description for every resource'],
+  ['standard-attr-revisions', 'Resource revision numbers', 'A number that grows with every change'],
+  ['standard-attr-timestamp', 'Resource timestamps', 'When a resource was made and last changed'],
+  ['stateful-security-group', 'Stateful security group', 'Groups that do not follow connections'],
+] as const
+
+const views = extensions.map(([alias, name, description]) => ({
+  alias,
+  name,
+  description,
+  updated: '2026-11-01T00:00:00-00:00',
+  links: [],
+}))
+
+/** Source: Network API reference, "Extensions". */
+export function extensionRoutes(app: App): void {
+  app.get('/v2.0/extensions', { config: { policy: 'authenticated' } }, async () => ({ extensions: views }))
+
+  app.get('/v2.0/extensions/:alias', { config: { policy: 'authenticated' } }, async (request) => {
+    const { alias } = request.params as { alias: string }
+    const extension = views.find((view) => view.alias === alias)
+    if (!extension) {
+      throw new CloudError('notFound', `Extension with alias ${alias} does not exist`, { type: 'HTTPNotFound' })
+    }
+    return { extension }
+  })
+}

@@ -1,0 +1,70 @@
+import { seconds } from '../../../platform/clock.ts'
+import type { App } from '../../../platform/http/app.ts'
+import { visibleNetworks } from '../db/listing.ts'
+import * as networkRows from '../db/networks.ts'
+import * as subnetRows from '../db/subnets.ts'
+import type { Deps } from '../logic/deps.ts'
+import { networkNotFound } from '../logic/errors.ts'
+import * as networks from '../logic/networks.ts'
+import { network } from '../logic/resources.ts'
+import { crud, type View } from './crud.ts'
+
+/** Source: Network API reference, "Networks". */
+export function networkRoutes(app: App, deps: Deps): void {
+  const db = deps.database.read
+  crud<networkRows.NetworkRow, networks.NewNetwork, networks.NetworkChanges>(app, {
+    resource: network,
+    path: '/v2.0/networks',
+    db,
+    policy: deps.policy,
+    list: (listing) => networkRows.list(db, listing),
+    find: (id) => networkRows.find(db, id),
+    notFound: networkNotFound,
+    visible: visibleNetworks,
+    async views(rows) {
+      const subnets = await subnetRows.ofNetworks(
+        db,
+        rows.map((row) => row.id),
+      )
+      const byNetwork = Map.groupBy(subnets, (subnet) => subnet.network_id)
+      return rows.map((row) =>
+        viewOf(
+          row,
+          (byNetwork.get(row.id) ?? []).map((subnet) => subnet.id),
+        ),
+      )
+    },
+    surroundings: async (things) => things.map(() => ({})),
+    create: (_request, items) => networks.create(deps, items),
+    update: (_request, id, changes) => networks.update(deps, id, changes),
+    remove: (_request, id) => networks.remove(deps, id),
+  })
+}
+
+function viewOf(row: networkRows.NetworkRow, subnets: string[]): View {
+  return {
+    id: row.id,
+    name: row.name,
+    tenant_id: row.project_id,
+    admin_state_up: row.admin_state_up === 1,
+    mtu: row.mtu,
+    status: row.status,
+    subnets,
+    shared: row.shared === 1,
+    availability_zone_hints: [],
+    availability_zones: ['nova'],
+    ipv4_address_scope: null,
+    ipv6_address_scope: null,
+    'router:external': row.external === 1,
+    description: row.description,
+    port_security_enabled: row.port_security_enabled === 1,
+    tags: [],
+    created_at: seconds(row.created_at),
+    updated_at: seconds(row.updated_at),
+    revision_number: row.revision_number,
+    project_id: row.project_id,
+    'provider:network_type': row.network_type,
+    'provider:physical_network': row.physical_network,
+    'provider:segmentation_id': row.segmentation_id,
+  }
+}
