@@ -20,8 +20,20 @@ import { rules } from './policy.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
 import { authRoutes } from './routes/auth.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
+import { domainRoutes } from './routes/domains.ts'
+import { endpointRoutes } from './routes/endpoints.ts'
 import { identityFault } from './routes/fault.ts'
+import { grantRoutes } from './routes/grants.ts'
+import { groupRoutes } from './routes/groups.ts'
+import { impliedRoleRoutes } from './routes/implied-roles.ts'
+import { projectTagRoutes } from './routes/project-tags.ts'
+import { projectRoutes } from './routes/projects.ts'
+import { regionRoutes } from './routes/regions.ts'
+import { roleAssignmentRoutes } from './routes/role-assignments.ts'
+import { roleRoutes } from './routes/roles.ts'
+import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { userRoutes } from './routes/users.ts'
 import './db/tables.ts'
 
 export type { Project } from './db/projects.ts'
@@ -54,6 +66,24 @@ export interface IdentityService extends Service {
   seed(secrets: Secrets): Promise<Seeded>
 }
 
+/** One per chapter of the API reference. */
+const chapters = [
+  tokenRoutes,
+  authRoutes,
+  domainRoutes,
+  projectRoutes,
+  projectTagRoutes,
+  userRoutes,
+  groupRoutes,
+  roleRoutes,
+  impliedRoleRoutes,
+  grantRoutes,
+  roleAssignmentRoutes,
+  serviceRoutes,
+  endpointRoutes,
+  regionRoutes,
+]
+
 /** Identity API v3. Source: Identity API reference, v3. */
 export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const { config, database, bus, clock, log } = ground
@@ -74,8 +104,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
     log,
   })
   discoveryRoutes(app)
-  tokenRoutes(app, deps)
-  authRoutes(app, deps)
+  for (const routes of chapters) routes(app, deps)
 
   const sync = revocationReconciler(deps)
   let unsubscribe: (() => void) | null = null

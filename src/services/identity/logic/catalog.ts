@@ -38,6 +38,13 @@ function fill(url: string, values: Readonly<Record<string, string | null>>): str
   return lacking ? null : text
 }
 
+/** What is wrong with a URL that is to have the caller's project or user filled in; null when nothing is. */
+export function urlFault(url: string): string | null {
+  const filled = fill(url, { project_id: 'p', tenant_id: 'p', user_id: 'u' })
+  if (filled === null) return 'only project_id, tenant_id and user_id can be filled in'
+  return /[%$]\(/.test(filled) ? 'a placeholder is written $(project_id)s' : null
+}
+
 /** A service of this program, as it registers itself. */
 export interface Registration {
   readonly type: string
