@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,11 +60,7 @@ export async function startTestNetworkHost(
   let generation = 0
   t.after(async () => {
     await agent.stop()
-    const removeContainers = async () => {
-      for (const { Id } of await containers.list(engine, [`io.berth.cloud=${cloudId}`], soon()))
-        await containers.remove(engine, Id, soon())
-    }
-    await removeEverything({ cloudId, stateDir, engine, log, removeContainers })
+    await removeEverything(cloudId, { stateDir, log }) // the engine's own end came first, while we answered it
     await bus.close()
     await rm(stateDir, { recursive: true, force: true })
   })
@@ -187,10 +182,20 @@ export async function startTestNetworkHost(
 }
 
 /** A long-lived TCP or UDP conversation between two servers, to see whether it still goes on. */
-export async function converse(from: Server, to: Server, address: string, port: number) {
+export async function converse(
+  t: { after(f: () => void): void },
+  from: Server,
+  to: Server,
+  address: string,
+  port: number,
+) {
   const listen = spawn('nsenter', [`--net=/proc/${to.pid}/ns/net`, 'busybox', 'nc', '-l', '-p', `${port}`, '-e', 'cat'])
   await listening(to, port)
   const talk = spawn('nsenter', [`--net=/proc/${from.pid}/ns/net`, 'busybox', 'nc', address, `${port}`])
+  t.after(() => {
+    talk.kill('SIGKILL')
+    listen.kill('SIGKILL')
+  })
   let heard = ''
   talk.stdout.setEncoding('utf8').on('data', (text: string) => {
     heard += text
@@ -202,13 +207,9 @@ export async function converse(from: Server, to: Server, address: string, port: 
       const deadline = performance.now() + ms
       while (performance.now() < deadline) {
         if (heard.includes(word)) return true
-        await Promise.race([once(talk.stdout, 'data'), new Promise((resolve) => setTimeout(resolve, 20))])
+        await new Promise((resolve) => setTimeout(resolve, 10))
       }
       return false
-    },
-    end() {
-      talk.kill('SIGKILL')
-      listen.kill('SIGKILL')
     },
   }
 }

@@ -1,3 +1,4 @@
+import { CloudError } from '../../platform/errors.ts'
 import { mustRun, runTool } from './command.ts'
 import { inNamespace } from './namespaces.ts'
 
@@ -40,7 +41,11 @@ export function parseFlow(line: string): Flow | null {
 export async function deleteFlows(namespace: string, flows: readonly Flow[]): Promise<void> {
   if (flows.length === 0) return
   const lines = flows.map((flow) => `${deletionOf(flow)}\n`)
-  await runTool(inNamespace(namespace, ['conntrack', '-R', '-']), lines.join(''))
+  // conntrack opens its standard input by name, which needs a pipe; ours is a socket.
+  const argv = inNamespace(namespace, ['sh', '-c', 'cat | conntrack -R -'])
+  const { code, stderr } = await runTool(argv, lines.join(''))
+  if (code !== 0 && !/flow entries have been deleted/.test(stderr))
+    throw new CloudError('internal', `conntrack -R failed: ${stderr.trim()}`)
 }
 
 function deletionOf({ protocol, source, destination, sourcePort, destinationPort, icmp }: Flow): string {

@@ -2,42 +2,57 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../../machine/docker/engine.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
-import { messageOf } from '../../../platform/errors.ts'
-import type { Logger } from '../../../platform/log.ts'
+import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { type Logger, newLogger } from '../../../platform/log.ts'
 import { isOurs } from './agent.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { leaveExternal } from './external.ts'
 import { networkOfNamespace, socketOf } from './names.ts'
 import { servePlugin } from './plugin-server.ts'
 
-export interface Removal {
-  cloudId: string
-  stateDir: string
-  /** Null when there is no engine any more. */
-  engine: Engine | null
-  log: Logger
-  /** Removes the cloud's containers. Run while the plug-in answers: Docker waits half a minute a container for one that does not. */
+export interface Leftovers {
+  /** Its networks of this cloud go too. Left out when there is no engine any more. */
+  engine?: Engine
+  /** The folder of orders goes too. */
+  stateDir?: string
+  log?: Logger
+  /** Removes the cloud's containers, while Docker's calls are answered. */
   removeContainers?: () => Promise<void>
 }
 
 /**
  * Removes all that this cloud's networks made on the machine: Docker networks, namespaces with their links and rules,
- * the machine's own rules and guard routes, the plug-in's socket, and the orders on disk. Repeatable; for `berth destroy`.
- * Answers what could not be removed.
+ * the machine's own rules and guard routes, the plug-in's socket. Repeatable; for `berth destroy`, when no process of
+ * the cloud runs any more. @throws CloudError that names what could not be removed, after trying everything
  */
-export async function removeEverything({
-  cloudId,
-  stateDir,
-  engine,
-  log,
-  removeContainers,
-}: Removal): Promise<string[]> {
+export async function removeEverything(cloudId: string, leftovers: Leftovers = {}): Promise<void> {
+  const { engine, stateDir, removeContainers, log = newLogger('silent') } = leftovers
   const failures: string[] = []
   const attempt = async (what: string, work: () => Promise<void>) => {
     await work().catch((error) => failures.push(`${what}: ${messageOf(error)}`))
   }
+  await answeringDocker(cloudId, log, async () => {
+    if (removeContainers) await attempt('containers', removeContainers)
+    if (engine) await attempt('Docker networks', () => removeDockerNetworks(engine, cloudId))
+  })
+  for (const namespace of await listNamespaces())
+    if (networkOfNamespace(namespace) !== null && (await isOurs(namespace, cloudId)))
+      await attempt(`namespace ${namespace}`, () => deleteNamespace(namespace))
+  await attempt('rules and routes', () => leaveExternal(cloudId))
+  if (stateDir) await attempt('orders', () => rm(join(stateDir, 'host', 'network'), { recursive: true, force: true }))
+  if (failures.length > 0) throw new CloudError('internal', `not removed: ${failures.join('; ')}`)
+}
+
+const removeDockerNetworks = (engine: Engine, cloudId: string): Promise<void> =>
+  dockerNetworks(engine, cloudId).refresh(() => false, AbortSignal.timeout(60_000))
+
+/**
+ * Lets `work` take containers and networks away while no network host runs: Docker asks our plug-in at each, and waits
+ * half a minute a container for one that does not answer.
+ */
+export async function answeringDocker(cloudId: string, log: Logger, work: () => Promise<void>): Promise<void> {
   const done = () => ({})
-  const closePlugin = await servePlugin(
+  const close = await servePlugin(
     socketOf(cloudId),
     {
       'Plugin.Activate': () => ({ Implements: ['NetworkDriver'] }),
@@ -49,16 +64,9 @@ export async function removeEverything({
     },
     log,
   )
-  if (removeContainers) await attempt('containers', removeContainers)
-  if (engine)
-    await attempt('Docker networks', () =>
-      dockerNetworks(engine, cloudId).refresh(() => false, AbortSignal.timeout(60_000)),
-    )
-  await closePlugin()
-  for (const namespace of await listNamespaces())
-    if (networkOfNamespace(namespace) !== null && (await isOurs(namespace, cloudId)))
-      await attempt(`namespace ${namespace}`, () => deleteNamespace(namespace))
-  await attempt('rules and routes', () => leaveExternal(cloudId))
-  await attempt('orders', () => rm(join(stateDir, 'host', 'network'), { recursive: true, force: true }))
-  return failures
+  try {
+    await work()
+  } finally {
+    await close()
+  }
 }
