@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { openTestPostgres, openTestSqlite, temporaryDirectory } from '../../../../test/support/databases.ts'
-import { type ImageCloud, layerOf, savedArchive, startImage } from '../test-support.ts'
+import { openTestPostgres, openTestSqlite } from '../../../../test/support/databases.ts'
+import { type ImageCloud, layerOf, savedArchive, startImage } from '../../../../test/support/image.ts'
+import { openFileBlobs } from '../../../platform/blobs/file-store.ts'
+import { newLogger } from '../../../platform/log.ts'
 
 const docker = { name: 'app', container_format: 'docker', disk_format: 'raw' }
 
@@ -82,7 +83,7 @@ test('two images with a layer in common do not need each other', async (t) => {
 })
 
 test('refused uploads say why, and leave the image queued and the store empty', async (t) => {
-  const cloud = await startImage(t, { imageSizeMaxBytes: 50_000 })
+  const cloud = await startImage(t, { config: { imageSizeMaxBytes: 50_000 } })
   const id = await queued(cloud)
   const archive = await savedArchive([await layerOf('hello', 'world')])
   const put = (bytes: Buffer, headers = {}) => cloud.as('alpha')('PUT', `/v2/images/${id}/file`, { bytes, headers })
@@ -109,7 +110,7 @@ test('refused uploads say why, and leave the image queued and the store empty', 
 })
 
 test('over HTTP: chunked, broken off, too large, deleted meanwhile', async (t) => {
-  const cloud = await startImage(t, { imageSizeMaxBytes: 100_000 })
+  const cloud = await startImage(t, { config: { imageSizeMaxBytes: 100_000 } })
   await cloud.image.app!.listen({ port: 0, host: '127.0.0.1' })
   const { port } = cloud.image.app!.server.address() as AddressInfo
   const put = (id: string) => {
@@ -161,11 +162,12 @@ test('over HTTP: chunked, broken off, too large, deleted meanwhile', async (t) =
 test('a full disk is said, and nothing of the upload stays', async (t) => {
   let small = ''
   t.after(() => execFileSync('umount', [small])) // before the directory goes
-  const stateDir = await temporaryDirectory(t)
-  small = join(stateDir, 'blobs')
-  await mkdir(small)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small])
-  const cloud = await startImage(t, { stateDir })
+  const openBlobs = (stateDir: string) => {
+    small = join(stateDir, 'blobs')
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small])
+    return openFileBlobs(small, newLogger('silent'))
+  }
+  const cloud = await startImage(t, { openBlobs })
   const id = await queued(cloud, 'alpha', { ...docker, container_format: 'bare' })
   const answer = await cloud.as('alpha')('PUT', `/v2/images/${id}/file`, { bytes: Buffer.alloc(1_000_000) })
   assert.deepEqual([answer.status, /storage media is full/.test(answer.text)], [413, true])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { startImage } from '../test-support.ts'
+import { startImage } from '../../../../test/support/image.ts'
 
 const bare = { name: 'disk', container_format: 'bare', disk_format: 'raw' }
 const patch = (ops: object[], version = '1') => ({

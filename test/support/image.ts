@@ -3,19 +3,14 @@ import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { InjectOptions } from 'fastify'
 import { pack } from 'tar-stream'
-import { openTestSqlite, temporaryDirectory } from '../../../test/support/databases.ts'
-import { type Context, systemContext } from '../../platform/auth/context.ts'
-import type { BlobStore } from '../../platform/blobs/blobs.ts'
-import { openFileBlobs } from '../../platform/blobs/file-store.ts'
-import { createLocalBus } from '../../platform/bus/local.ts'
-import { systemClock } from '../../platform/clock.ts'
-import type { Config } from '../../platform/config.ts'
-import type { Database } from '../../platform/db/database.ts'
-import { migrate } from '../../platform/db/migrate.ts'
-import { newLogger } from '../../platform/log.ts'
-import type { Ground } from '../../platform/service.ts'
-import { createRegistry, type RegistryService, registryMigrations } from '../registry/index.ts'
-import { createImage, type ImageService, imageMigrations } from './index.ts'
+import { type Context, systemContext } from '../../src/platform/auth/context.ts'
+import type { BlobStore } from '../../src/platform/blobs/blobs.ts'
+import type { Config } from '../../src/platform/config.ts'
+import type { Database } from '../../src/platform/db/database.ts'
+import { createImage, type ImageService, imageMigrations } from '../../src/services/image/index.ts'
+import { createRegistry, type RegistryService, registryMigrations } from '../../src/services/registry/index.ts'
+import type { Open } from './databases.ts'
+import { testGround } from './ground.ts'
 
 export interface Answer {
   status: number
@@ -47,36 +42,16 @@ export interface Sent {
   headers?: Record<string, string>
 }
 
-/** Image and Registry on a database and a store of the test's own; `ports` (image, registry) opens them for real. */
+/** Image and Registry on a ground of the test's own, as they start; nothing listens yet. */
 export async function startImage(
   t: TestContext,
-  changes: Partial<Config> & { open?: (t: TestContext) => Promise<Database> } = {},
+  options: { config?: Partial<Config>; open?: Open; openBlobs?: (stateDir: string) => Promise<BlobStore> } = {},
 ): Promise<ImageCloud> {
-  const database = await (changes.open ?? openTestSqlite)(t)
-  await migrate(database, [registryMigrations, imageMigrations])
-  const stateDir = changes.stateDir ?? (await temporaryDirectory(t))
-  const log = newLogger('silent')
-  const blobs = await openFileBlobs(`${stateDir}/blobs`, log)
-  const config = {
-    stateDir,
-    bind: '127.0.0.1',
-    portBase: 0,
-    publicHost: '',
-    host: 'here',
-    imageSizeMaxBytes: 0,
-    ...changes,
-  } as Config
-  const ground: Ground = {
-    config,
-    cloudId: '00c0ffee',
-    database,
-    bus: createLocalBus(log),
-    blobs,
-    nudge: () => {},
-    policyOverrides: {},
-    log,
-    clock: systemClock,
-  }
+  const { openBlobs, ...rest } = options
+  const found = await testGround(t, [registryMigrations, imageMigrations], rest)
+  const { stateDir } = found.config
+  const ground = openBlobs ? { ...found, blobs: await openBlobs(stateDir) } : found
+  const { blobs, database } = ground
   const registry = await createRegistry(ground)
   const image = createImage(ground, { authenticate: (token) => (token ? contextOf(token) : null) }, registry)
   await image.start?.()
