@@ -16,7 +16,7 @@ import { versionOfBerth } from './version.ts'
  * Makes the cloud run, tells that it does, and returns when it was asked to end and has. The caller holds the lock.
  * When the very first start fails before the cloud itself begins, nothing is left; later, the data is.
  */
-export async function bringUp(config: Config, progress: Progress, start: StartCloud = startCloud): Promise<void> {
+export async function bringUp(config: Config, progress: Progress, load = loadCloud): Promise<void> {
   const paths = statePaths(config.stateDir)
   const firstEver = findCloudId(config.stateDir) === undefined
   const asked = untilAsked()
@@ -28,6 +28,9 @@ export async function bringUp(config: Config, progress: Progress, start: StartCl
     summary: async () => cloud && { lines: await summaryOf(config, cloud) },
     status: async () => cloud && { ...about(config), ...(await cloud.status()) },
   })
+  // The code of all services is read while the engine starts.
+  const loading = load()
+  loading.catch(() => {}) // heard of below
   try {
     const cloudId = ensureCloudId(config.stateDir)
     writePid(config.stateDir)
@@ -36,6 +39,7 @@ export async function bringUp(config: Config, progress: Progress, start: StartCl
     const secrets = ensureSecrets(config.stateDir)
     writeCredentials(config, secrets)
     if (engine.own) stopWatching = watchEngine(engine.own, log)
+    const start = await loading
     cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, progress.step)
     progress.ready(await summaryOf(config, cloud))
     log.info({ version: versionOfBerth(), cloudId }, 'the cloud is up')
@@ -56,8 +60,7 @@ export async function bringUp(config: Config, progress: Progress, start: StartCl
   }
 }
 
-/** Loaded late: the checks before it need not wait for every service's code. */
-const startCloud: StartCloud = async (...args) => (await import('../cloud.ts')).startCloud(...args)
+const loadCloud = async (): Promise<StartCloud> => (await import('../cloud.ts')).startCloud
 
 function openLog(config: Config): Logger {
   const { log } = statePaths(config.stateDir)

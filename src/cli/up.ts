@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import { CloudError, messageOf } from '../platform/errors.ts'
@@ -22,7 +23,9 @@ export async function run(call: Call): Promise<number> {
     return await foreground(config, progress)
   } catch (error) {
     const code = error instanceof CloudError && error.kind === 'badRequest' ? 2 : 1
-    progress.failed(error instanceof CloudError ? messageOf(error) : String((error as Error).stack ?? error), code)
+    const reason = error instanceof CloudError ? messageOf(error) : String((error as Error).stack ?? error)
+    const made = existsSync(statePaths(config.stateDir).cloudId)
+    progress.failed(made ? `${reason}\nto try again: berth up; to remove all of it: berth destroy --yes` : reason, code)
     return code
   }
 }
