@@ -5,6 +5,7 @@ import { Kysely } from 'kysely'
 import type { Database, Tables } from './database.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { markInside, refuseNesting } from './nesting.ts'
+import { regexp } from './regexp.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 
 export interface SqliteOptions {
@@ -38,6 +39,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
   const reader = new DatabaseSync(path)
   reader.exec('PRAGMA busy_timeout = 10000; PRAGMA query_only = ON')
   writer.exec('PRAGMA busy_timeout = 0')
+  for (const connection of [writer, reader]) addFunctions(connection)
   const read = new Kysely<Tables>({ dialect: sqliteDialect(reader, 'refused') })
   const jobs = new Kysely<Tables>({ dialect: sqliteDialect(writer, 'savepoint') })
   let wal: FileHandle | null = null
@@ -92,4 +94,17 @@ async function createPrivately(path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     await chmod(path, 0o600)
   }
+}
+
+/** Gives SQLite what PostgreSQL has: `regexp_like(text, expression)`. */
+function addFunctions(connection: DatabaseSync): void {
+  // A query asks with one expression for all its rows.
+  let last: { expression: string; finds: (text: string) => boolean } | null = null
+  connection.function('regexp_like', { deterministic: true }, (text, expression) => {
+    if (text === null || expression === null) return null
+    if (last?.expression !== String(expression)) {
+      last = { expression: String(expression), finds: regexp(String(expression)) }
+    }
+    return last.finds(String(text)) ? 1 : 0
+  })
 }
