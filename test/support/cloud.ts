@@ -5,6 +5,7 @@ import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
 import { createLocalBus } from '../../src/platform/bus/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { type Config, type ServiceName, urlOf } from '../../src/platform/config.ts'
+import type { Database } from '../../src/platform/db/database.ts'
 import { newLogger } from '../../src/platform/log.ts'
 import { type FakeDriver, type FakeOptions, fakeDriver } from '../../src/services/compute/host/fake.ts'
 import { startComputeHost } from '../../src/services/compute/host/servers.ts'
@@ -39,6 +40,7 @@ export interface Caller {
 export interface TestCloud {
   readonly control: Control
   readonly config: Config
+  readonly database: Database
   /** The simulated engines, in the order of the hosts `host1`, `host2` … */
   readonly drivers: readonly FakeDriver[]
   /** admin (role admin) and demo (role member) are two users in two projects. */
@@ -117,6 +119,7 @@ export async function startCloud(t: TestContext, options: CloudOptions = {}): Pr
   return {
     control,
     config,
+    database,
     drivers,
     as: (user) => caller(config, tokens[user], user === 'admin' ? seeded.adminProjectId : seeded.demoProjectId),
     settle: () => control.loops.settle(),

@@ -106,6 +106,8 @@ export interface ComputeFacts {
   storageDriver: string
   userNamespaces: boolean
   hostIp: string
+  /** As the kernel says it: `x86_64`. */
+  architecture?: string
   runningServers: number
   cpuModel: string
   loadAverage: readonly [number, number, number]

@@ -1,0 +1,6 @@
+import type { Migration } from '../../../../platform/db/database.ts'
+import { servers } from './001-servers.ts'
+import { catalog } from './002-catalog.ts'
+import { firstFlavors } from './003-first-flavors.ts'
+
+export const migrations: readonly Migration[] = [servers, catalog, firstFlavors]

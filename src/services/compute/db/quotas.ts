@@ -1,0 +1,24 @@
+import type { Db } from '../../../platform/db/database.ts'
+
+/** What was set for a project; the rest is as configured. */
+export async function get(db: Db, projectId: string): Promise<Record<string, number>> {
+  const rows = await db.selectFrom('compute_quotas').selectAll().where('project_id', '=', projectId).execute()
+  return Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit]))
+}
+
+export async function put(db: Db, projectId: string, limits: Readonly<Record<string, number>>): Promise<void> {
+  const rows = Object.entries(limits).map(([resource, hard_limit]) => ({ project_id: projectId, resource, hard_limit }))
+  if (rows.length === 0) return
+  await db
+    .insertInto('compute_quotas')
+    .values(rows)
+    .onConflict((c) =>
+      c.columns(['project_id', 'resource']).doUpdateSet((eb) => ({ hard_limit: eb.ref('excluded.hard_limit') })),
+    )
+    .execute()
+}
+
+/** Back to what is configured. */
+export async function remove(db: Db, projectId: string): Promise<void> {
+  await db.deleteFrom('compute_quotas').where('project_id', '=', projectId).execute()
+}

@@ -1,0 +1,113 @@
+import type { Insertable } from 'kysely'
+import type { Db } from '../../../platform/db/database.ts'
+import { NotFound } from '../../../platform/errors.ts'
+import { columnsOf, type Server, type ServerPatch, serverOf } from './server.ts'
+import type { ServersTable } from './tables.ts'
+
+export type { Exit, Server, ServerFault, ServerFlavor, ServerImage, ServerPatch } from './server.ts'
+
+export async function insert(db: Db, servers: readonly Server[]): Promise<void> {
+  const rows = servers.map(
+    (server) => ({ ...columnsOf(server), id: server.id, deleted: 0 }) as Insertable<ServersTable>,
+  )
+  await db.insertInto('compute_servers').values(rows).execute()
+}
+
+export async function find(db: Db, id: string): Promise<Server | undefined> {
+  const row = await db
+    .selectFrom('compute_servers')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deleted', '=', 0)
+    .executeTakeFirst()
+  return row && serverOf(row)
+}
+
+/** @throws NotFound also for a deleted server. Whose it is, is the policy's question. */
+export async function get(db: Db, id: string): Promise<Server> {
+  const server = await find(db, id)
+  if (!server) throw new NotFound('Instance', id)
+  return server
+}
+
+export async function findFirstNamed(db: Db, name: string): Promise<Server | undefined> {
+  const row = await db
+    .selectFrom('compute_servers')
+    .selectAll()
+    .where('name', '=', name)
+    .where('deleted', '=', 0)
+    .orderBy('created_at')
+    .limit(1)
+    .executeTakeFirst()
+  return row && serverOf(row)
+}
+
+/** Deleted ones too: their actions stay to be read. */
+export async function findEvenDeleted(db: Db, id: string): Promise<Server | undefined> {
+  const row = await db.selectFrom('compute_servers').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && serverOf(row)
+}
+
+export async function listByIds(db: Db, ids: readonly string[]): Promise<Server[]> {
+  if (ids.length === 0) return []
+  const rows = await db.selectFrom('compute_servers').selectAll().where('id', 'in', ids).execute()
+  return rows.map(serverOf)
+}
+
+/** Everything not deleted on a host. */
+export async function listByHost(db: Db, host: string): Promise<Server[]> {
+  const rows = await db
+    .selectFrom('compute_servers')
+    .selectAll()
+    .where('host', '=', host)
+    .where('deleted', '=', 0)
+    .execute()
+  return rows.map(serverOf)
+}
+
+/** Servers whose host has not done the latest order, and that may be tried now; longest waiting first. */
+export async function unsettled(db: Db, nowMs: number, limit: number): Promise<Server[]> {
+  const rows = await db
+    .selectFrom('compute_servers')
+    .selectAll()
+    .whereRef('seen_generation', '<', 'generation')
+    .where('deleted', '=', 0)
+    .where('host', 'is not', null)
+    .where((eb) => eb.or([eb('retry_at_ms', 'is', null), eb('retry_at_ms', '<=', nowMs)]))
+    .orderBy('updated_at')
+    .limit(limit)
+    .execute()
+  return rows.map(serverOf)
+}
+
+/** Changes a server that is not deleted. */
+export async function update(db: Db, id: string, patch: ServerPatch): Promise<void> {
+  await db.updateTable('compute_servers').set(columnsOf(patch)).where('id', '=', id).where('deleted', '=', 0).execute()
+}
+
+/** The row stays: its actions and `changes-since` still tell of it. */
+export async function markDeleted(db: Db, id: string, at: string): Promise<void> {
+  await db
+    .updateTable('compute_servers')
+    .set({
+      ...{ vm_state: 'deleted', task_state: null, power_state: 0, deleted: 1, deleted_at: at, updated_at: at },
+      ...{ locked_by: null, locked_reason: null },
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** What a project's servers take of its quota, with one query. */
+export async function usage(db: Db, projectId: string): Promise<{ instances: number; cores: number; ramMiB: number }> {
+  const row = await db
+    .selectFrom('compute_servers')
+    .select((eb) => [
+      eb.fn.countAll<number>().as('instances'),
+      eb.fn.sum<number | null>('vcpus').as('cores'),
+      eb.fn.sum<number | null>('memory_mib').as('ram'),
+    ])
+    .where('project_id', '=', projectId)
+    .where('deleted', '=', 0)
+    .executeTakeFirstOrThrow()
+  return { instances: Number(row.instances), cores: Number(row.cores ?? 0), ramMiB: Number(row.ram ?? 0) }
+}

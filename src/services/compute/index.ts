@@ -1,0 +1,91 @@
+import { createPolicy } from '../../platform/auth/policy-engine.ts'
+import { urlOf } from '../../platform/config.ts'
+import type { Hosts } from '../../platform/hosts/hosts.ts'
+import { createApp } from '../../platform/http/app.ts'
+import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
+import type { IdentityService } from '../identity/index.ts'
+import { migrations } from './db/migrations/index.ts'
+import * as serverRows from './db/servers.ts'
+import type { Deps } from './logic/deps.ts'
+import * as hostLogic from './logic/hosts.ts'
+import * as reports from './logic/reports.ts'
+import * as snapshots from './logic/snapshots.ts'
+import { statusOf } from './logic/states.ts'
+import { type HostInventory, type ServerReport, type SnapshotReport, subjects } from './messages.ts'
+import { rules } from './policy.ts'
+import { serverReconciler } from './reconcile/servers.ts'
+import { snapshotReconciler } from './reconcile/snapshots.ts'
+import { computeFault } from './routes/fault.ts'
+import { routes } from './routes/index.ts'
+import { versions } from './versions.ts'
+import './db/tables.ts'
+
+export const computeMigrations: ServiceMigrations = { service: 'compute', migrations }
+
+/** What `berth up` shows of the server it made. */
+export interface Glance {
+  name: string
+  id: string
+  status: string
+  address: string | null
+}
+
+export interface ComputeService extends Service {
+  /** The oldest server of this name, in whatever project; null when there is none. */
+  firstNamed(name: string): Promise<Glance | null>
+}
+
+/** The services below, as far as compute uses them. */
+export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity'> & {
+  readonly identity: Pick<IdentityService, 'authenticate' | 'mintToken'>
+  readonly hosts: Hosts
+}
+
+/** Compute API v2.1 and the control side of servers. Source: Compute API reference. */
+export function createCompute(ground: Ground, lower: Lower): ComputeService {
+  const { config, bus, log } = ground
+  const deps: Deps = { ...lower, ground, bus }
+  const app = createApp({
+    service: 'compute',
+    dialect: computeFault,
+    policy: createPolicy([rules], ground.policyOverrides),
+    authenticate: lower.identity.authenticate,
+    identityUrl: `${urlOf(config, 'identity')}/v3`,
+    log,
+    microversions: versions,
+    requestIdHeaders: ['x-compute-request-id'],
+  })
+  routes(app, deps)
+
+  const serverLoop = serverReconciler(deps)
+  const listens = [
+    bus.subscribe<ServerReport>(subjects.report, (report) => reports.apply(deps, report)),
+    bus.subscribe<HostInventory>(subjects.inventory, async (inventory) => {
+      serverLoop.forget(inventory.host)
+      await reports.applyInventory(deps, inventory)
+    }),
+    bus.subscribe<SnapshotReport>(subjects.snapshotReport, (report) => snapshots.apply(deps, report)),
+    lower.hosts.onChange((host) => {
+      if (host.role !== 'compute') return
+      hostLogic
+        .record(deps, host)
+        .catch((error) => log.error({ err: error, host: host.name }, 'a host is not recorded'))
+    }),
+  ]
+  return {
+    name: 'compute',
+    app,
+    loops: [serverLoop, snapshotReconciler(deps)],
+    async stop() {
+      for (const stop of listens) stop()
+    },
+    async firstNamed(name) {
+      const { read } = ground.database
+      const server = await serverRows.findFirstNamed(read, name)
+      if (!server) return null
+      const ports = (await deps.network.serverPorts(read, [server.id])).get(server.id) ?? []
+      const address = ports.flatMap((port) => port.fixedIps)[0]?.ipAddress ?? null
+      return { name, id: server.id, status: statusOf(server), address }
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import { CloudError } from '../../../platform/errors.ts'
+import type { Server } from '../db/servers.ts'
+import { type ConsoleRequest, type Diagnostics, type DiagnosticsRequest, subjects } from '../messages.ts'
+import type { Deps } from './deps.ts'
+
+const timeoutMs = 20_000
+
+/** What the server's terminal has shown; `lines` counts from the end, null is all. */
+export async function consoleOutput({ bus }: Deps, server: Server, lines: number | null): Promise<string> {
+  if (lines === 0) return ''
+  const host = hostOf(server)
+  const request: ConsoleRequest = { serverId: server.id, lines }
+  const { output } = await asked(server, () =>
+    bus.request<{ output: string }>(subjects.console(host), request, { timeoutMs }),
+  )
+  // XML's rules once bound the API, and clients print to terminals: control codes go, but for tabs and line ends.
+  return output.replace(/[^\P{Cc}\n\t\r]/gu, '')
+}
+
+export async function diagnostics({ bus }: Deps, server: Server): Promise<Diagnostics> {
+  const host = hostOf(server)
+  const request: DiagnosticsRequest = { serverId: server.id }
+  return await asked(server, () => bus.request<Diagnostics>(subjects.diagnostics(host), request, { timeoutMs }))
+}
+
+/** @throws CloudError `conflict` for a server that no host has */
+function hostOf(server: Server): string {
+  if (server.host === null || server.containerId === null) {
+    throw new CloudError('conflict', `Instance ${server.id} is not ready`)
+  }
+  return server.host
+}
+
+/** The host's own words, but for its not finding what is only not made yet. */
+async function asked<T>(server: Server, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'notFound') {
+      throw new CloudError('conflict', `Instance ${server.id} is not ready`, { cause: error })
+    }
+    throw error
+  }
+}

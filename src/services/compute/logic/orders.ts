@@ -1,0 +1,56 @@
+import type { Db } from '../../../platform/db/database.ts'
+import * as metadataRows from '../db/server-metadata.ts'
+import type { Server } from '../db/servers.ts'
+import type { ServerOrder, ServerReport } from '../messages.ts'
+import type { Deps } from './deps.ts'
+import { commandOf } from './names.ts'
+
+/** Long enough for the Engine to begin the last layer of a big image; it keeps no token beyond that. */
+const pullSeconds = 3600
+
+/** The whole wish for each of these servers, with three queries for all of them. */
+export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]): Promise<ServerOrder[]> {
+  const ids = servers.map((server) => server.id)
+  const [ports, metadata] = await Promise.all([deps.network.serverPorts(db, ids), metadataRows.list(db, ids)])
+  return servers.map((server) => ({
+    serverId: server.id,
+    generation: server.generation,
+    wish: server.wish,
+    bootEpoch: server.bootEpoch,
+    bootKind: server.bootKind,
+    name: server.name,
+    hostname: server.hostname,
+    projectId: server.projectId,
+    userId: server.userId,
+    image: {
+      imageId: server.imageId,
+      reference: server.image.reference,
+      configDigest: server.image.configDigest,
+      pullToken: deps.registry.pullToken(server.image.repository, pullSeconds),
+    },
+    command: commandOf(server.image.properties.os_command_line),
+    environment: metadata.get(server.id) ?? {},
+    vcpus: server.flavor.vcpus,
+    memoryMiB: server.flavor.memoryMiB,
+    swapMiB: server.flavor.swapMiB,
+    diskGiB: server.flavor.diskGiB,
+    dockerSpecs: dockerSpecs(server.flavor.extraSpecs),
+    ports: (ports.get(server.id) ?? []).map(({ portId, networkId, macAddress }) => ({ portId, networkId, macAddress })),
+  }))
+}
+
+function dockerSpecs(extraSpecs: Readonly<Record<string, string>>): Record<string, string> {
+  const specs = Object.entries(extraSpecs).filter(([key]) => key.startsWith('docker:'))
+  return Object.fromEntries(specs.map(([key, value]) => [key.slice('docker:'.length), value]))
+}
+
+/** Tells a host to remove what nobody wants: a server unknown here, deleted, or living on another host. */
+export function orphanOrder(report: ServerReport): ServerOrder {
+  return {
+    serverId: report.serverId,
+    generation: report.generation + 1,
+    ...{ wish: 'absent', bootEpoch: 0, bootKind: 'hard', name: '', hostname: '', projectId: '', userId: '' },
+    image: { imageId: '', reference: '', configDigest: '', pullToken: '' },
+    ...{ command: null, environment: {}, vcpus: 0, memoryMiB: 0, swapMiB: 0, diskGiB: 0, dockerSpecs: {}, ports: [] },
+  }
+}

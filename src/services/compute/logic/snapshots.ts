@@ -1,0 +1,130 @@
+import type { Context } from '../../../platform/auth/context.ts'
+import type { Trx } from '../../../platform/db/database.ts'
+import { faultPoint } from '../../../platform/faults.ts'
+import { newId } from '../../../platform/ids.ts'
+import * as actionRows from '../db/actions.ts'
+import * as serverRows from '../db/servers.ts'
+import * as snapshotRows from '../db/snapshots.ts'
+import type { SnapshotReport } from '../messages.ts'
+import { record } from './actions.ts'
+import { backoffMs } from './backoff.ts'
+import { checkState } from './checks.ts'
+import type { Deps } from './deps.ts'
+import { isSnapshotTask, snapshotFrom } from './states.ts'
+
+const mostTries = 5
+
+/**
+ * Records that an image shall be made of a server, and makes the image it goes to; gives the image's id.
+ * @throws CloudError `conflict` while another one is under way
+ */
+export async function create(
+  deps: Deps,
+  ctx: Context,
+  serverId: string,
+  wanted: { name: string; metadata: Readonly<Record<string, string>> },
+): Promise<string> {
+  const { database, clock, nudge } = deps.ground
+  const imageId = await database.write(async (trx) => {
+    const at = clock.now()
+    const server = await serverRows.get(trx, serverId)
+    checkState(server, 'createImage', snapshotFrom)
+    const image = await deps.image.createSnapshot(trx, {
+      name: wanted.name,
+      owner: ctx.projectId ?? server.projectId,
+      minDiskGiB: Math.max(server.image.minDiskGiB, server.flavor.diskGiB),
+      minRamMiB: server.image.minRamMiB,
+      properties: propertiesOf(server, wanted.metadata),
+    })
+    const event = { action: 'createImage', event: 'compute_snapshot_instance', at }
+    const actionId = (await record(trx, ctx, [server], event)).get(serverId)!
+    await snapshotRows.insert(trx, {
+      ...{ id: newId(), server_id: serverId, image_id: image, host: server.host!, action_id: actionId },
+      ...{ user_id: ctx.userId, project_id: ctx.projectId ?? server.projectId },
+      ...{ tries: 0, retry_at_ms: null, open: 1, message: null, created_at: at, updated_at: at },
+    })
+    await serverRows.update(trx, serverId, { taskState: 'image_snapshot', updatedAt: at })
+    return image
+  })
+  faultPoint('compute.api.snapshot.committed')
+  nudge('compute.snapshots')
+  return imageId
+}
+
+/** The properties of the image that the server was made from, what Nova adds, and what the caller asked for. */
+function propertiesOf(server: serverRows.Server, metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    ...server.image.properties,
+    base_image_ref: server.imageId,
+    image_type: 'snapshot',
+    image_location: 'snapshot',
+    image_state: 'available',
+    instance_uuid: server.id,
+    owner_id: server.projectId,
+    user_id: server.userId,
+    ...metadata,
+  }
+}
+
+const taskOf = { committed: 'image_pending_upload', uploading: 'image_uploading' } as const
+
+/** What a host said of a snapshot, written down if it still matters. */
+export async function apply(deps: Deps, report: SnapshotReport): Promise<void> {
+  const { database, clock, nudge } = deps.ground
+  await database.write(async (trx) => {
+    const at = clock.now()
+    const snapshot = await snapshotRows.find(trx, report.snapshotId)
+    if (!snapshot || snapshot.open === 0 || snapshot.host !== report.host) return
+    switch (report.state) {
+      case 'committed':
+      case 'uploading': {
+        const server = await serverRows.find(trx, snapshot.server_id)
+        const taskState = taskOf[report.state]
+        if (!server || !isSnapshotTask(server.taskState) || server.taskState === taskState) return
+        await serverRows.update(trx, server.id, { taskState, updatedAt: at })
+        return
+      }
+      case 'done':
+        await close(trx, snapshot, at, null)
+        return
+      case 'failed': {
+        const message = report.message ?? 'The host did not say why'
+        const tries = snapshot.tries + 1
+        if (tries >= mostTries) {
+          await close(trx, snapshot, at, message)
+          await deps.image.fail(trx, snapshot.image_id)
+          return
+        }
+        const retry_at_ms = clock.nowMs() + backoffMs(tries)
+        await snapshotRows.update(trx, snapshot.id, { tries, retry_at_ms, message, updated_at: at })
+        return
+      }
+    }
+  })
+  faultPoint('compute.snapshot.report.applied')
+  if (report.state === 'failed') setTimeout(() => nudge('compute.snapshots'), backoffMs(1)).unref()
+}
+
+/** Ends it one way or the other; `problem` is why there is no image. */
+async function close(trx: Trx, snapshot: snapshotRows.Snapshot, at: string, problem: string | null): Promise<void> {
+  await snapshotRows.update(trx, snapshot.id, { open: 0, message: problem, updated_at: at })
+  await actionRows.finish(trx, snapshot.action_id, at, problem)
+  const server = await serverRows.find(trx, snapshot.server_id)
+  if (server && isSnapshotTask(server.taskState)) {
+    await serverRows.update(trx, server.id, { taskState: null, updatedAt: at })
+  }
+}
+
+/** Gives up what is under way for a server, and the images that wait for it. Repeatable. */
+export async function closeSnapshots(
+  deps: Deps,
+  trx: Trx,
+  serverId: string,
+  at: string,
+  reason: string,
+): Promise<void> {
+  for (const snapshot of await snapshotRows.openOf(trx, serverId)) {
+    await close(trx, snapshot, at, reason)
+    await deps.image.fail(trx, snapshot.image_id)
+  }
+}

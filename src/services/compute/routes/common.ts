@@ -1,0 +1,119 @@
+import type { ValidateFunction } from 'ajv'
+import type { FastifyRequest } from 'fastify'
+import { type TSchema, Type } from 'typebox'
+import { CloudError } from '../../../platform/errors.ts'
+import { baseUrl } from '../../../platform/http/links.ts'
+import { type Microversion, microversion } from '../../../platform/http/microversions.ts'
+import { compile } from '../../../platform/http/validation.ts'
+
+/** Query parameters as Fastify gives them: a repeated one is a list. */
+export type Query = Readonly<Record<string, string | string[] | undefined>>
+
+export const queryOf = (request: FastifyRequest): Query => request.query as Query
+export const all = (query: Query, name: string): string[] => [query[name] ?? []].flat()
+/** Of a repeated parameter the last one counts. */
+export const last = (query: Query, name: string): string | undefined => all(query, name).at(-1)
+
+/** Whether the request's microversion is at least this. */
+export const since = (request: FastifyRequest, version: string): boolean =>
+  request.microversion >= microversion(version)
+
+/** `http://host:8774/v2.1`, with the project when the client put it into its path. */
+export function rootUrl(request: FastifyRequest): string {
+  const { projectId } = request.params as { projectId?: string }
+  return `${baseUrl(request)}/v2.1${projectId ? `/${projectId}` : ''}`
+}
+
+export interface Link {
+  rel: string
+  href: string
+}
+
+/** The two links of a resource: its own, and one that outlives versions. */
+export function selfLinks(request: FastifyRequest, collection: string, id: string): Link[] {
+  return [{ rel: 'self', href: `${rootUrl(request)}/${collection}/${id}` }, bookmark(request, collection, id)]
+}
+
+export function bookmark(request: FastifyRequest, collection: string, id: string): Link {
+  const { projectId } = request.params as { projectId?: string }
+  const project = projectId ? `/${projectId}` : ''
+  return { rel: 'bookmark', href: `${baseUrl(request)}${project}/${collection}/${id}` }
+}
+
+/** A page never has more, whatever was asked for. */
+export const mostItems = 1000
+
+/** `limit` and `marker`. @throws CloudError `badRequest` */
+export function paging(query: Query): { limit: number; marker: string | null } {
+  const text = last(query, 'limit')
+  if (text !== undefined && !/^\d+$/.test(text)) {
+    throw new CloudError('badRequest', `Invalid input for query parameters limit. Value: ${text}. It must be a number.`)
+  }
+  const asked = text === undefined ? mostItems : Number(text)
+  return { limit: asked === 0 ? mostItems : Math.min(asked, mostItems), marker: last(query, 'marker') ?? null }
+}
+
+/** A microversion's schema: the newest of those that had begun by then, compiled once. */
+export function versioned(breakpoints: readonly string[], make: (at: (v: string) => boolean) => TSchema) {
+  const compiled = breakpoints.map((breakpoint) => {
+    const from = microversion(breakpoint)
+    let validate: ValidateFunction | undefined
+    return {
+      from,
+      get: () =>
+        (validate ??= compile(
+          make((v) => from >= microversion(v)),
+          'body',
+        )),
+    }
+  })
+  return (at: Microversion): ValidateFunction => compiled.findLast(({ from }) => from <= at)!.get()
+}
+
+const trueTexts = ['True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes']
+const falseTexts = ['False', 'FALSE', 'false', '0', 'OFF', 'Off', 'off', 'NO', 'No', 'no']
+
+/** What may stand for a boolean. Source: Compute API reference; the words are oslo.utils'. */
+export const Boolish = Type.Union([Type.Boolean(), Type.Enum([...trueTexts, ...falseTexts])])
+export const isTrue = (value: unknown): boolean =>
+  value === true || (typeof value === 'string' && /^(t|true|1|on|y|yes)$/i.test(value))
+
+/** Printable characters, no blank at either end. */
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^(?!\\s)[^\\p{C}\\p{Zl}\\p{Zp}]*(?<!\\s)$',
+})
+export const Description = Type.Union([
+  Type.String({ maxLength: 255, pattern: '^[^\\p{C}\\p{Zl}\\p{Zp}]*$' }),
+  Type.Null(),
+])
+export const Uuid = Type.String({ format: 'uuid' })
+export const Tag = Type.String({ minLength: 1, maxLength: 60, pattern: '^[^,/]*$' })
+export const IpAddress = Type.Union([Type.String({ format: 'ipv4' }), Type.String({ format: 'ipv6' })])
+export const Metadata = Type.Record(
+  Type.String({ pattern: '^[a-zA-Z0-9-_:. ]{1,255}$' }),
+  Type.String({ maxLength: 255 }),
+  {
+    additionalProperties: false,
+  },
+)
+/** A whole number, or its digits. */
+export const Count = (minimum: number, maximum = 2_147_483_647) =>
+  Type.Union([Type.Integer({ minimum, maximum }), Type.String({ pattern: '^[0-9]+$', minLength: 1, maxLength: 10 })])
+
+/** `Count`'s value as a number. @throws CloudError `badRequest` when its digits are out of range */
+export function countOf(value: number | string, field: string, minimum: number): number {
+  const number = Number(value)
+  if (number < minimum || number > 2_147_483_647) {
+    throw new CloudError(
+      'badRequest',
+      `Invalid input for field/attribute ${field}. Value: ${value}. It must be from ${minimum} to 2147483647.`,
+    )
+  }
+  return number
+}
+
+/** Base64 of RFC 4648 §4; line breaks are let pass, as clients wrap it. */
+export const isBase64 = (text: string): boolean =>
+  /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replace(/\s/g, ''))

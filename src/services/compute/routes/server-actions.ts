@@ -1,0 +1,136 @@
+import type { ValidateFunction } from 'ajv'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type TSchema, Type } from 'typebox'
+import { CloudError } from '../../../platform/errors.ts'
+import type { App } from '../../../platform/http/app.ts'
+import { baseUrl } from '../../../platform/http/links.ts'
+import { check, compile } from '../../../platform/http/validation.ts'
+import type { Server } from '../db/servers.ts'
+import * as serverRows from '../db/servers.ts'
+import type { Deps } from '../logic/deps.ts'
+import * as hostRequests from '../logic/host-requests.ts'
+import * as actions from '../logic/server-actions.ts'
+import * as snapshots from '../logic/snapshots.ts'
+import { Metadata, Name, since } from './common.ts'
+import { targetOf } from './servers.ts'
+
+interface ActionHandler {
+  policy: string
+  schema: TSchema
+  run(deps: Deps, request: FastifyRequest, reply: FastifyReply, server: Server, value: never): Promise<unknown>
+}
+
+const strict = { additionalProperties: false }
+const simple = (policy: string, name: Parameters<typeof actions.act>[3]): ActionHandler => ({
+  policy: `os_compute_api:${policy}`,
+  schema: Type.Unknown(),
+  async run(deps, request, reply, server) {
+    await actions.act(deps, request.ctx, server.id, name)
+    return reply.code(202).send()
+  },
+})
+
+/** Key of the body → what it does. Source: Compute API reference, "Servers - run an action (servers, action)". */
+const handlers: Readonly<Record<string, ActionHandler>> = {
+  'os-start': simple('servers:start', 'start'),
+  'os-stop': simple('servers:stop', 'stop'),
+  pause: simple('os-pause-server:pause', 'pause'),
+  unpause: simple('os-pause-server:unpause', 'unpause'),
+
+  reboot: {
+    policy: 'os_compute_api:servers:reboot',
+    schema: Type.Object({ type: Type.Enum(['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']) }, strict),
+    async run(deps, request, reply, server, { type }: { type: string }) {
+      const name = type.toLowerCase() === 'hard' ? 'hardReboot' : 'softReboot'
+      await actions.act(deps, request.ctx, server.id, name)
+      return reply.code(202).send()
+    },
+  },
+
+  createImage: {
+    policy: 'os_compute_api:servers:create_image',
+    schema: Type.Object({ name: Name, metadata: Type.Optional(Metadata) }, strict),
+    async run(deps, request, reply, server, wanted: { name: string; metadata?: Record<string, string> }) {
+      const { name, metadata = {} } = wanted
+      const imageId = await snapshots.create(deps, request.ctx, server.id, { name: name.trim(), metadata })
+      reply.code(202)
+      if (since(request, '2.45')) return { image_id: imageId }
+      return reply.header('location', `${baseUrl(request)}/images/${imageId}`).send()
+    },
+  },
+
+  'os-getConsoleOutput': {
+    policy: 'os_compute_api:os-console-output',
+    schema: Type.Object(
+      {
+        length: Type.Optional(
+          Type.Union([Type.Integer({ minimum: -1 }), Type.String({ pattern: '^-?[0-9]+$' }), Type.Null()]),
+        ),
+      },
+      strict,
+    ),
+    async run(deps, _request, _reply, server, { length }: { length?: number | string | null }) {
+      const lines = length === undefined || length === null || Number(length) < 0 ? null : Number(length)
+      return { output: await hostRequests.consoleOutput(deps, server, lines) }
+    },
+  },
+
+  lock: {
+    policy: 'os_compute_api:os-lock-server:lock',
+    schema: Type.Union([
+      Type.Null(),
+      Type.Object({ locked_reason: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }, strict),
+    ]),
+    async run(deps, request, reply, server, value: { locked_reason?: string } | null) {
+      if (value?.locked_reason !== undefined && !since(request, '2.73')) {
+        throw new CloudError('badRequest', 'A reason for a lock can be given from microversion 2.73 on.')
+      }
+      await actions.lock(deps, request.ctx, server.id, value?.locked_reason ?? null)
+      return reply.code(202).send()
+    },
+  },
+
+  unlock: {
+    policy: 'os_compute_api:os-lock-server:unlock',
+    schema: Type.Unknown(),
+    async run(deps, request, reply, server) {
+      if (server.lockedBy === 'admin') {
+        request.enforce(targetOf(server), 'os_compute_api:os-lock-server:unlock:unlock_override')
+      }
+      await actions.unlock(deps, request.ctx, server.id)
+      return reply.code(202).send()
+    },
+  },
+}
+
+const validators = new Map<string, ValidateFunction>(
+  Object.entries(handlers).map(([name, { schema }]) => [
+    name,
+    compile(Type.Object({ [name]: schema }, strict), 'body'),
+  ]),
+)
+
+/** `POST /servers/{id}/action`: the body's one key says what to do. */
+export function serverActionRoutes(app: App, deps: Deps): void {
+  app.post(
+    '/servers/:id/action',
+    {
+      // Each action has a rule of its own, asked below.
+      config: { policy: 'os_compute_api:servers:show', check: 'handler' },
+      schema: { params: Type.Object({ id: Type.String() }) },
+    },
+    async (request, reply) => {
+      const body = request.body
+      const keys = typeof body === 'object' && body !== null ? Object.keys(body) : []
+      const [name] = keys
+      if (name === undefined) throw new CloudError('badRequest', 'Malformed request body: it names no action.')
+      if (keys.length > 1) throw new CloudError('badRequest', 'Multiple body keys specified: an action is one key.')
+      const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined
+      if (!handler) throw new CloudError('badRequest', `There is no such action: ${name}`)
+      const server = await serverRows.get(deps.ground.database.read, request.params.id)
+      request.enforce(targetOf(server), handler.policy)
+      const checked = check<Record<string, never>>(validators.get(name)!, body)
+      return await handler.run(deps, request, reply, server, checked[name]!)
+    },
+  )
+}
