@@ -60,7 +60,7 @@ export async function testGround(
   }
 }
 
-const testConfig: Config = {
+export const testConfig: Config = {
   stateDir: '',
   bind: '127.0.0.1',
   portBase: 0,

@@ -1,0 +1,40 @@
+import { Readable } from 'node:stream'
+import { systemContext } from '../../src/platform/auth/context.ts'
+import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
+import { createLocalBus } from '../../src/platform/bus/local.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openSqlite } from '../../src/platform/db/sqlite.ts'
+import { armFault } from '../../src/platform/faults.ts'
+import { newLogger } from '../../src/platform/log.ts'
+import { createImage } from '../../src/services/image/index.ts'
+import { createRegistry } from '../../src/services/registry/index.ts'
+import { testConfig } from './ground.ts'
+import { layerOf, savedArchive } from './image.ts'
+
+/**
+ * A process of its own, to be killed: `node image-process.ts STATE_DIR FAULT (upload | delete ID)`. Works on a
+ * migrated database `test.sqlite` in the state directory.
+ */
+const [stateDir = '', fault = '', verb = '', id = ''] = process.argv.slice(2)
+const log = newLogger('silent')
+const ground = {
+  config: { ...testConfig, stateDir },
+  cloudId: '0badc10d',
+  database: await openSqlite(`${stateDir}/test.sqlite`),
+  bus: createLocalBus(log),
+  blobs: await openFileBlobs(`${stateDir}/blobs`, log),
+  nudge: () => {},
+  policyOverrides: {},
+  log,
+  clock: systemClock,
+}
+const ctx = systemContext('req-child', { id: 'alpha', domainId: 'default' })
+const image = createImage(ground, { authenticate: () => ctx }, await createRegistry(ground))
+armFault(fault)
+if (verb === 'upload') {
+  const archive = await savedArchive([await layerOf('hello', 'world')])
+  await image.add(ctx, { container_format: 'docker', disk_format: 'raw', name: 'crash' }, Readable.from([archive]))
+}
+if (verb === 'delete')
+  await image.app!.inject({ method: 'DELETE', url: `/v2/images/${id}`, headers: { 'x-auth-token': 'x' } })
+await ground.database.close()
