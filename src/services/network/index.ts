@@ -39,8 +39,8 @@ export interface NetworkService extends Service {
   unplugServer(trx: Trx, serverId: string): Promise<void>
   /** One query a page of servers; in NIC order. */
   serverPorts(db: Db, serverIds: readonly string[]): Promise<Map<string, servers.ServerPort[]>>
-  /** The networks of a new cloud; once, in the transaction that notes it. */
-  seedNetworks(trx: Trx, wishes: seeding.SeedWishes): Promise<void>
+  /** The networks of a new cloud: `public`, and a `private` one for each project. Repeatable: only the first time counts. */
+  seed(wishes: seeding.SeedWishes): Promise<void>
 }
 
 /** Neutron v2: the control side. */
@@ -75,7 +75,7 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
     app,
     loops: [networks, groups, portsReconciler(orders, [networks, groups])],
     async start() {
-      silence = listen(orders)
+      silence = await listen(orders)
     },
     async stop() {
       silence?.()
@@ -84,6 +84,6 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
     checkNetworks: (db, ctx, wanted) => servers.check(db, deps, ctx, wanted),
     unplugServer: (trx, serverId) => servers.unplug(trx, deps, serverId),
     serverPorts: (db, serverIds) => servers.ofServers(db, serverIds),
-    seedNetworks: (trx, wishes) => seeding.seed(trx, deps, wishes),
+    seed: (wishes) => seeding.seed(deps, wishes),
   }
 }

@@ -1,6 +1,7 @@
 import type { Trx } from '../../../platform/db/database.ts'
+import { isMarked, mark } from '../../../platform/db/marks.ts'
 import { formatIp, parseCidr } from './addresses.ts'
-import type { Deps } from './deps.ts'
+import { type Deps, loops } from './deps.ts'
 import { insert as insertNetwork, type NewNetwork } from './networks.ts'
 import { ensureDefault } from './security-groups.ts'
 import { insert as insertSubnet } from './subnets.ts'
@@ -15,18 +16,25 @@ export interface SeedWishes {
 
 const privateCidr = '10.0.0.0/24'
 
+const done = 'seed.network'
+
 /**
- * The networks of a new cloud: `public`, open to the machine and shared, and a `private` one for each project. Call it
- * once, in the transaction that also notes that it was done.
+ * The networks of a new cloud: `public`, open to the machine and shared, and a `private` one for each project.
+ * Repeatable: only the first time counts, so what was deleted since does not come back.
  */
-export async function seed(trx: Trx, deps: Pick<Deps, 'clock'>, wishes: SeedWishes): Promise<void> {
-  const { adminProjectId, demoProjectId, publicCidr } = wishes
-  await addNetwork(trx, deps, { project_id: adminProjectId, name: 'public', external: true, cidr: publicCidr })
-  for (const project_id of [adminProjectId, demoProjectId]) {
-    if (project_id === null) continue
-    await ensureDefault(trx, deps.clock, project_id)
-    await addNetwork(trx, deps, { project_id, name: 'private', external: false, cidr: privateCidr })
-  }
+export async function seed(deps: Deps, wishes: SeedWishes): Promise<void> {
+  await deps.database.write(async (trx) => {
+    if (await isMarked(trx, done)) return
+    const { adminProjectId, demoProjectId, publicCidr } = wishes
+    await addNetwork(trx, deps, { project_id: adminProjectId, name: 'public', external: true, cidr: publicCidr })
+    for (const project_id of [adminProjectId, demoProjectId]) {
+      if (project_id === null) continue
+      await ensureDefault(trx, deps.clock, project_id)
+      await addNetwork(trx, deps, { project_id, name: 'private', external: false, cidr: privateCidr })
+    }
+    await mark(trx, done, deps.clock.now())
+  })
+  deps.nudge(loops.networks)
 }
 
 async function addNetwork(

@@ -7,11 +7,11 @@ import { type NetworkInventory, type NetworkOrder, type NetworkReport, type Port
 import type { Orders } from './orders.ts'
 
 /** Hears what hosts report. Returns the way to stop. */
-export function listen(orders: Orders): () => void {
+export async function listen(orders: Orders): Promise<() => void> {
   const endings = [
     orders.bus.subscribe<NetworkReport>(subjects.report, (report) => onReport(orders, report)),
     orders.bus.subscribe<NetworkInventory>(subjects.inventory, (inventory) => onInventory(orders, inventory)),
-    watchRestarts(orders),
+    await watchRestarts(orders),
   ]
   return () => {
     for (const end of endings) end()
@@ -19,8 +19,9 @@ export function listen(orders: Orders): () => void {
 }
 
 /** A host role that begins anew hears everything once more. */
-function watchRestarts(orders: Orders): () => void {
-  const started = new Map<string, string>()
+async function watchRestarts(orders: Orders): Promise<() => void> {
+  const known = await orders.hosts.list('network')
+  const started = new Map(known.map((host) => [host.name, host.startedAt]))
   return orders.hosts.onChange((host: Host) => {
     if (host.role !== 'network' || started.get(host.name) === host.startedAt) return
     started.set(host.name, host.startedAt)
