@@ -113,6 +113,7 @@ class Way {
     const giveUp = new AbortController()
     const either = AbortSignal.any([this.signal, giveUp.signal])
     let id: string | null = null
+    let pulled = false
     // The data path is waited for beside the pull and the create: the Engine asks for networks only at start.
     const plugged = this.waitForPlug(either)
     plugged.catch(() => giveUp.abort()) // a pull for a server that will have no network is of no use
@@ -125,9 +126,11 @@ class Way {
         }
         await images.pull(this.order.image, either)
         faultPoint('compute.create.pulled')
+        pulled = true
         this.step = 'compute.create.created'
         return containers.create(engine, name, spec, changing())
       })
+      if (!pulled) faultPoint('compute.create.pulled') // it was here already
       faultPoint('compute.create.created')
       this.step = 'compute.create.connected'
       for (const { name, endpoint } of dockerNetworks(this.order.ports).slice(1))
