@@ -84,11 +84,6 @@ export const baseProperties = {
   },
   self: { type: 'string', readOnly, description: 'An image self url' },
   file: { type: 'string', readOnly, description: 'An image file url' },
-  stores: {
-    type: 'string',
-    readOnly,
-    description: 'Store in which image data resides. Only present when there are several stores.',
-  },
   schema: { type: 'string', readOnly, description: 'An image schema url' },
   locations: {
     type: 'array',
