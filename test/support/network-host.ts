@@ -103,6 +103,7 @@ export async function startTestNetworkHost(
       await agent.ready
     },
     plug: () => agent.plug,
+    stop: () => agent.stop(),
     network: (wanted: Partial<NetworkOrder> & { subnets: readonly SubnetFacts[] }) => {
       const networkId = wanted.networkId ?? randomUUID()
       const rest = { wish: 'present', projectId: 'p', mtu: 1450, vni: 0, peers: [], external: false }
@@ -144,7 +145,7 @@ export async function startTestNetworkHost(
         `test-${randomUUID()}`,
         {
           Image: busybox,
-          Cmd: ['sleep', '1000'],
+          Cmd: ['sh', '-c', 'trap exit TERM; sleep 1000 & wait'], // ends when asked to
           Labels: { 'io.berth.cloud': cloudId },
           HostConfig: { NetworkMode: names[0] ?? 'none', RestartPolicy: { Name: restart } },
           ...(names[0] ? { NetworkingConfig: { EndpointsConfig: { [names[0]]: endpoint(0) } } } : {}),

@@ -58,7 +58,9 @@ export async function listLinks(namespace: string | null): Promise<Link[]> {
 export async function listAddresses(link: string): Promise<string[]> {
   const text = await mustRun(['ip', '-json', 'address', 'show', 'dev', link, 'scope', 'global'])
   const links = JSON.parse(text.trim() || '[]') as { addr_info?: { local?: string; prefixlen?: number }[] }[]
-  return links.flatMap(({ addr_info = [] }) => addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`))
+  return links.flatMap(
+    ({ addr_info = [] }) => addr_info.flatMap(({ local, prefixlen }) => (local ? [`${local}/${prefixlen}`] : [])), // others are left as {}
+  )
 }
 
 /** Whether our own namespace has a link of this name: no process is started for it. */

@@ -79,7 +79,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const atWork = new Set<Promise<unknown>>()
   const endings: (() => void | Promise<void>)[] = []
   let watchers: (() => void)[] = []
-  let externalRound: Promise<void> = Promise.resolve()
+  let externalRound: Promise<unknown> = Promise.resolve()
   let spokenAtMs: number | null = null
   let stopped = false
 
@@ -119,7 +119,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     if (removed.size > 10_000) removed.delete(removed.keys().next().value!)
   }
 
-  function settleExternal(orders: OrderStore): Promise<void> {
+  function settleExternal(orders: OrderStore): Promise<Map<string, Error>> {
     const mine = externalRound
       .catch(() => {})
       .then(() => {
@@ -136,10 +136,13 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     if (!isNews(id, order, before)) return
     try {
       checkOrder(order)
+      const inUse = [...orders.ports.values()].some((port) => port.networkId === id && port.wish === 'bound')
+      if (order.wish === 'absent' && inUse)
+        throw new CloudError('conflict', `network ${id} still has ports on this host`)
       await orders.put('networks', id, order)
       if (order.wish === 'absent') {
-        await docker.removeAll(id, AbortSignal.timeout(engineTimeoutMs))
         await carried(orders, id).settle()
+        await docker.removeAll(id, AbortSignal.timeout(engineTimeoutMs))
         if (before?.external) await settleExternal(orders)
         if (orders.networks.get(id) !== order) return
         await orders.remove('networks', id)
@@ -149,7 +152,8 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       }
       const failed = await carried(orders, id).settle()
       settled(orders, id, failed)
-      if (order.external || before?.external) await settleExternal(orders)
+      const unjoined = order.external || before?.external ? (await settleExternal(orders)).get(id) : undefined
+      if (unjoined) throw unjoined
       await docker.ensure(dockerNetworksOf([id])[0]!, AbortSignal.timeout(engineTimeoutMs))
       if (orders.networks.get(id) === order) report('network', id, generation, 'present')
     } catch (error) {

@@ -104,7 +104,6 @@ export function carryNetwork(networkId: string, cloudId: string, orders: Orders)
     const order = orders.networks.get(networkId)
     if (!order || order.wish === 'absent') {
       if (!order) return failed
-      if (boundHere().length > 0) throw new CloudError('conflict', `network ${networkId} still has ports on this host`)
       await remove()
       return failed
     }
@@ -162,8 +161,11 @@ export function carryNetwork(networkId: string, cloudId: string, orders: Orders)
 export async function ensureUplink(networkId: string, cloudId: string, mtu: number): Promise<void> {
   const link = hostLinkOf(networkId)
   if (!(await linkExists(link))) {
-    const add = `link add ${uplink} mtu ${mtu} up master ${bridge} type veth peer name ${link} mtu ${mtu} netns ${process.pid}`
+    const add = `link add ${uplink} mtu ${mtu} up master ${bridge} type veth peer name ${link} address ${macOf(networkId)} mtu ${mtu} netns ${process.pid}`
     await ipBatch(namespaceOf(networkId), [add])
   }
   await ipBatch(null, [`link set ${link} up alias ${aliasOf(cloudId)}`])
 }
+
+/** The same whenever the cable is made anew: servers remember their gateway's. */
+const macOf = (networkId: string): string => `02:${networkId.replaceAll('-', '').slice(0, 10).match(/../g)!.join(':')}`

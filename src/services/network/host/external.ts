@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js'
 import { mustRun } from '../../../machine/net/command.ts'
 import { ipBatch, ipBatchForced, listAddresses } from '../../../machine/net/links.ts'
 import { applyNft } from '../../../machine/net/nft.ts'
+import { CloudError } from '../../../platform/errors.ts'
 import type { NetworkOrder } from '../messages.ts'
 import { ensureUplink } from './carried.ts'
 import { hostLinkOf, hostTableOf } from './names.ts'
@@ -19,21 +20,25 @@ const guardMetric = (cloudId: string): number =>
 /**
  * The machine's side of all external networks: gateway addresses on its end of each cable, forwarding, and masquerading
  * for what goes further. An unreachable route guards each range, so that while the bridge is away no packet for a
- * server leaves by the machine's uplink. Repeatable; what is not in `networks` any more goes.
+ * server leaves by the machine's uplink. Repeatable; what is not in `networks` any more goes. Answers the networks that
+ * could not be joined.
  */
 export async function joinExternal(
   cloudId: string,
   networks: readonly NetworkOrder[],
   nat: boolean,
   applied: { forwarding: Set<4 | 6>; script: string },
-): Promise<void> {
+): Promise<Map<string, Error>> {
+  const failed = new Map<string, Error>()
   await guardRanges(
     cloudId,
     networks.flatMap(({ subnets }) => subnets.map(({ cidr }) => networkOf(cidr))),
   )
   for (const network of networks) {
-    await ensureUplink(network.networkId, cloudId, network.mtu)
-    await ensureAddresses(network)
+    const { networkId, mtu } = network
+    await ensureUplink(networkId, cloudId, mtu)
+      .then(() => ensureAddresses(network))
+      .catch((error: Error) => failed.set(networkId, error))
   }
   const subnets = networks.flatMap((network) => network.subnets)
   for (const version of [4, 6] as const)
@@ -50,9 +55,9 @@ export async function joinExternal(
   )
   const chain = `chain after { type nat hook postrouting priority 100; policy accept;\n${rules.join('\n')}\n}`
   const script = `add table ${table}\ndelete table ${table}\n${rules.length > 0 ? `table ${table} {\n${chain}\n}\n` : ''}`
-  if (script === applied.script) return
-  await applyNft(null, script)
+  if (script !== applied.script) await applyNft(null, script)
   applied.script = script
+  return failed
 }
 
 async function ensureAddresses({ networkId, subnets }: NetworkOrder): Promise<void> {
@@ -61,12 +66,21 @@ async function ensureAddresses({ networkId, subnets }: NetworkOrder): Promise<vo
     gatewayIp === null ? [] : [{ address: normal(`${gatewayIp}/${cidr.split('/')[1]}`), version: ipVersion }],
   )
   const present = new Set((await listAddresses(link)).map(normal))
+  for (const { cidr } of subnets) await refuseTaken(cidr, link)
   await ipBatch(null, [
     ...wanted.flatMap(({ address, version }) =>
       present.delete(address) ? [] : [`address replace ${address} dev ${link}${version === 6 ? ' nodad' : ''}`],
     ),
     ...[...present].map((address) => `address delete ${address} dev ${link}`),
   ])
+}
+
+/** Another cloud of this machine, or the machine's own network, may have the range already: packets would go astray. */
+async function refuseTaken(cidr: string, link: string): Promise<void> {
+  const text = await mustRun(['ip', '-json', 'route', 'show', 'exact', networkOf(cidr), 'type', 'unicast'])
+  const routes = JSON.parse(text.trim() || '[]') as { dev?: string }[]
+  const other = routes.find(({ dev }) => dev !== undefined && dev !== link)
+  if (other) throw new CloudError('conflict', `this machine already has ${cidr} on its link ${other.dev}`)
 }
 
 const normal = (cidr: string): string => {

@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../../machine/docker/engine.ts'
+import { ipBatchForced, listLinks } from '../../../machine/net/links.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import { type Logger, newLogger } from '../../../platform/log.ts'
 import { isOurs } from './agent.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { leaveExternal } from './external.ts'
-import { networkOfNamespace, socketOf } from './names.ts'
+import { aliasOf, networkOfNamespace, socketOf } from './names.ts'
 import { servePlugin } from './plugin-server.ts'
 
 export interface Leftovers {
@@ -35,6 +36,12 @@ export async function removeEverything(cloudId: string, leftovers: Leftovers = {
     if (removeContainers) await attempt('containers', removeContainers)
     if (engine) await attempt('Docker networks', () => removeDockerNetworks(engine, cloudId))
   })
+  // By name, because the links of a namespace go some time after it.
+  const ends = (await listLinks(null)).filter((link) => link.ifalias === aliasOf(cloudId))
+  await ipBatchForced(
+    null,
+    ends.map((link) => `link delete ${link.ifname}`),
+  )
   for (const namespace of await listNamespaces())
     if (networkOfNamespace(namespace) !== null && (await isOurs(namespace, cloudId)))
       await attempt(`namespace ${namespace}`, () => deleteNamespace(namespace))

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { startEngine } from '../../../../test/support/engine.ts'
+import { defaultRules, startTestNetworkHost, subnet } from '../../../../test/support/network-host.ts'
+import * as containers from '../../../machine/docker/containers.ts'
+import * as networks from '../../../machine/docker/networks.ts'
+import { linkExists, listLinks } from '../../../machine/net/links.ts'
+import { listNamespaces } from '../../../machine/net/namespaces.ts'
+import { namespaceOf, peerOf, tapOf } from './names.ts'
+
+const soon = () => AbortSignal.timeout(30_000)
+
+test('plugging servers in', async (t) => {
+  const engine = await startEngine(t)
+  const cloud = await startTestNetworkHost(t, engine)
+  const range = {
+    ...subnet('10.0.0.0/24', '10.0.0.1'),
+    hostRoutes: [{ destination: '10.9.0.0/16', nexthop: '10.0.0.254' }],
+  }
+  const second = subnet('10.0.1.0/24', '10.0.1.1')
+  const range6 = subnet('fd00:8::/64', 'fd00:8::1')
+  const { networkId } = await cloud.network({ subnets: [range, second, range6], mtu: 1400 })
+  const groupId = randomUUID()
+  const members = [3, 4, 5, 6].flatMap((n) => [
+    { networkId, ipAddress: `10.0.0.${n}` },
+    { networkId, ipAddress: `10.0.1.${n}` },
+    { networkId, ipAddress: `fd00:8::${n}` },
+  ])
+  await cloud.group({ groupId, rules: defaultRules(groupId), members })
+  const at = (...fixedIps: [{ subnetId: string }, string][]) =>
+    fixedIps.map(([{ subnetId }, ipAddress]) => ({ subnetId, ipAddress }))
+  const port = (fixedIps: { subnetId: string; ipAddress: string }[], more = {}) =>
+    cloud.port({ networkId, fixedIps, securityGroupIds: [groupId], mtu: 1400, ...more }).then(({ portId }) => portId)
+  const watcher = await cloud.server([
+    { portId: await port(at([range, '10.0.0.3'], [range6, 'fd00:8::3'])), networkId },
+  ])
+
+  await t.test('the NIC is there before the first process: MTU, MAC, routes, default route', async () => {
+    const { output } = await watcher.run(['ip', 'address', 'show', 'dev', 'eth0'])
+    assert.match(output, /mtu 1400/)
+    assert.match(output, /fa:16:3e/)
+    const routes = (await watcher.run(['ip', 'route'])).output
+    assert.match(routes, /default via 10\.0\.0\.1 dev eth0/)
+    assert.match(routes, /10\.9\.0\.0\/16 via 10\.0\.0\.254/)
+    assert.match((await watcher.run(['ip', '-6', 'route'])).output, /default via fd00:8::1 dev eth0/)
+  })
+
+  await t.test('an IPv6-only port, and one with several addresses of both versions', async () => {
+    const six = await cloud.server([{ portId: await port(at([range6, 'fd00:8::4'])), networkId }])
+    assert.equal(await six.reaches('fd00:8::3'), true)
+    assert.doesNotMatch((await six.run(['ip', '-4', 'address', 'show', 'dev', 'eth0'])).output, /inet /)
+    const several = at([range, '10.0.0.5'], [second, '10.0.1.5'], [range6, 'fd00:8::5'], [range6, 'fd00:8::6'])
+    await cloud.server([{ portId: await port(several), networkId }])
+    await until(async () => (await watcher.reaches('10.0.0.5')) && (await watcher.reaches('fd00:8::6')))
+    await watcher.run(['ip', 'route', 'add', '10.0.1.0/24', 'dev', 'eth0'])
+    await until(() => watcher.reaches('10.0.1.5'))
+  })
+
+  await t.test('two NICs on one network, the first with the default route', async () => {
+    const nics = [
+      await port(at([range, '10.0.0.4'])),
+      await port(at([second, '10.0.1.4']), { defaultRoute: false }),
+    ].map((portId) => ({ portId, networkId }))
+    const server = await cloud.server(nics)
+    const { output } = await server.run(['ip', '-4', '-oneline', 'address'])
+    assert.match(output, /eth0\s+inet 10\.0\.0\.4/)
+    assert.match(output, /eth1\s+inet 10\.0\.1\.4/)
+    assert.equal((await server.run(['ip', 'route', 'show', 'default'])).output.trim(), 'default via 10.0.0.1 dev eth0')
+    await containers.remove(engine.engine, server.id, soon())
+    for (const { portId } of nics) await cloud.port({ portId, networkId, wish: 'absent' })
+    const taps = (await listLinks(namespaceOf(networkId))).map((link) => link.ifname)
+    for (const { portId } of nics) {
+      assert.ok(!taps.includes(tapOf(portId)), 'the cable is gone')
+      assert.equal(await linkExists(peerOf(portId)), false)
+    }
+  })
+
+  const moving = await port(at([range, '10.0.0.6']))
+  const seen = (state: string) => cloud.reported((r) => r.kind === 'port' && r.id === moving && r.state === state)
+  await t.test('a server that restarts regains its NIC; control hears of both', async () => {
+    const server = await cloud.server([{ portId: moving, networkId }])
+    await seen('active')
+    assert.equal(await watcher.reaches('10.0.0.6'), true)
+    for (const how of ['restart', 'stop and start', 'kill and start']) {
+      if (how === 'restart') await containers.restart(engine.engine, server.id, 0, soon())
+      else if (how === 'stop and start') await containers.stop(engine.engine, server.id, 0, soon())
+      else {
+        await containers.kill(engine.engine, server.id, 'KILL', soon())
+        await containers.wait(engine.engine, server.id, 'not-running', soon())
+      }
+      await containers.start(engine.engine, server.id, soon())
+      await until(() => watcher.reaches('10.0.0.6'))
+    }
+    await containers.stop(engine.engine, server.id, 0, soon())
+    await until(async () => cloud.reports.findLast((r) => r.id === moving)?.state === 'down')
+    await containers.start(engine.engine, server.id, soon())
+    assert.equal(await watcher.reaches('10.0.0.6'), true)
+  })
+
+  await t.test('an engine that dies and comes back finds the plug-in, and servers their NICs', async () => {
+    for (const end of [engine.kill, engine.stop]) {
+      await end()
+      await engine.start()
+      for (const { Id } of await containers.list(engine.engine, [`io.berth.cloud=${cloud.cloudId}`], soon()))
+        await containers.start(engine.engine, Id, soon())
+      const again = await cloud.serverOf(watcher.id)
+      assert.equal(await again.reaches('10.0.0.6'), true)
+    }
+  })
+
+  await t.test('both restart, the host first or the engine first', async () => {
+    await cloud.restart()
+    await engine.kill()
+    await engine.start()
+    await containers.start(engine.engine, watcher.id, soon())
+    const { networkId: fresh } = await cloud.network({ subnets: [range] })
+    assert.ok((await networks.list(engine.engine, [], soon())).some((network) => network.Name === `qnet-${fresh}`))
+    assert.equal((await cloud.network({ networkId: fresh, subnets: [], wish: 'absent' })).report.state, 'absent')
+    assert.ok(!(await networks.list(engine.engine, [], soon())).some((network) => network.Name === `qnet-${fresh}`))
+    assert.ok(!(await listNamespaces()).includes(namespaceOf(fresh)))
+  })
+
+  await t.test('a network with ports stays; an old order changes nothing; nonsense is refused', async () => {
+    const { report } = await cloud.network({ networkId, subnets: [], wish: 'absent' })
+    assert.equal(report.state, 'error')
+    assert.match(report.message ?? '', /still|active endpoints/)
+    await cloud.network({ networkId, subnets: [range, second, range6], mtu: 1400 })
+    const bad = await cloud.port({ networkId, macAddress: 'x; drop' })
+    assert.equal(bad.report.state, 'error')
+    const abort = new AbortController()
+    const waiting = cloud.plug().ready([randomUUID()], [networkId], abort.signal)
+    abort.abort(new Error('enough'))
+    await assert.rejects(waiting, /enough/)
+  })
+})
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!(await holds())) if (performance.now() > deadline) assert.fail('it does not come about')
+}
