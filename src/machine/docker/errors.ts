@@ -14,14 +14,17 @@ export function errorOfAnswer(status: number, text: string): CloudError {
   return errorOfMessage(messageIn(text) || `The Docker Engine answered with status ${status}.`, kinds[status])
 }
 
+/** The registry, or the engine's own containerd, is away for now. */
+const passing =
+  /connection refused|connection reset|i\/o timeout|no such host|unexpected EOF|TLS handshake|transport is closing|ttrpc: closed|error while dialing|code = Unavailable/i
+
 /** A failure told in words only, as in the progress stream of a pull. */
 export function errorOfMessage(message: string, kind: Kind = 'internal'): CloudError {
   if (/no space left on device|disk quota exceeded/i.test(message)) return new CloudError('noSpace', message)
   // The registry's words come through the engine as 500, or as a line of progress.
   if (kind === 'internal' && /manifest unknown|manifest for .* not found|no such image/i.test(message))
     return new CloudError('notFound', message)
-  if (kind === 'internal' && /connection refused|i\/o timeout|no such host|unexpected EOF|TLS handshake/i.test(message))
-    return new CloudError('unavailable', message)
+  if (kind === 'internal' && passing.test(message)) return new CloudError('unavailable', message)
   return new CloudError(kind, message)
 }
 

@@ -5,6 +5,8 @@ import { readingBody } from './engine.ts'
 export interface Info {
   ID: string
   NCPU: number
+  /** As the kernel says it: `x86_64`. */
+  Architecture: string
   MemTotal: number
   Driver: string
   DriverStatus: readonly (readonly [string, string])[] | null

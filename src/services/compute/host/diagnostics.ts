@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import * as containers from '../../../machine/docker/containers.ts'
 import type { Engine } from '../../../machine/docker/engine.ts'
+import { systemClock } from '../../../platform/clock.ts'
 import type { Diagnostics } from '../messages.ts'
 import type { Seen } from './driver.ts'
 
@@ -25,7 +26,7 @@ export async function diagnosticsOf(
     cpuTimeNs: stats.cpu_stats.cpu_usage.total_usage,
     memoryUsedMiB: Math.ceil(Math.max(0, usage - cache) / 1024 ** 2),
     memoryMaximumMiB: Math.floor(limit / 1024 ** 2),
-    uptimeSeconds: startedAt ? Math.max(0, Math.floor((Date.now() - Date.parse(startedAt)) / 1000)) : 0,
+    uptimeSeconds: startedAt ? Math.max(0, Math.floor((systemClock.nowMs() - Date.parse(startedAt)) / 1000)) : 0,
     nics,
     exit,
   }

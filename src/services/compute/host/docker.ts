@@ -50,6 +50,7 @@ export function dockerDriver({ socketPath, cloudId }: DockerDriverOptions): Serv
         engineVersion: info.ServerVersion,
         engineApiVersion: await engine.apiVersion(signal),
         storageDriver: info.Driver,
+        architecture: info.Architecture,
         userNamespaces: info.SecurityOptions?.some((option) => option.startsWith('name=userns')) ?? false,
       }
     },

@@ -40,6 +40,8 @@ export interface EngineFacts {
   engineApiVersion: string
   storageDriver: string
   userNamespaces: boolean
+  /** As the kernel says it: `x86_64`. */
+  architecture: string
 }
 
 /** `resync`: anything may have changed. `atMs` is when it did, on this machine's clock. */

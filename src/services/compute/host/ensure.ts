@@ -143,7 +143,8 @@ class Way {
     } catch (thrown) {
       const cause = giveUp.signal.aborted ? await failureOf(plugged, thrown, this) : thrown
       giveUp.abort()
-      if (id !== null) await containers.remove(engine, id, changing())
+      // With the engine gone too it stays, and the next order finds it half made.
+      if (id !== null) await containers.remove(engine, id, changing()).catch(() => {})
       throw cause
     }
   }

@@ -67,7 +67,15 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
     async facts() {
       const { vcpus = 64, memoryMiB = 262_144, diskGiB = 4096 } = options
       const simulated = { engineVersion: 'simulated', engineApiVersion: 'simulated', storageDriver: 'simulated' }
-      return { vcpus, memoryMiB, diskGiB, diskFreeGiB: diskGiB, ...simulated, userNamespaces: false }
+      return {
+        vcpus,
+        memoryMiB,
+        diskGiB,
+        diskFreeGiB: diskGiB,
+        ...simulated,
+        userNamespaces: false,
+        architecture: 'x86_64',
+      }
     },
     async ping() {},
     async list() {

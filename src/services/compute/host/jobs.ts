@@ -1,5 +1,5 @@
 import type { Bus } from '../../../platform/bus/bus.ts'
-import type { Clock } from '../../../platform/clock.ts'
+import { systemClock } from '../../../platform/clock.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import type { Logger } from '../../../platform/log.ts'
@@ -14,7 +14,6 @@ export interface JobsDeps {
   driver: ServerDriver
   plug: Plug
   log: Logger
-  clock: Clock
   files: ServerFiles
 }
 
@@ -27,7 +26,7 @@ const rememberedRemovals = 10_000
 export class Jobs implements LaneWork {
   private readonly deps: JobsDeps
   private readonly known = new Map<string, Seen>()
-  /** What was seen before this moment may have changed unnoticed. */
+  /** What was seen before this moment may have changed unnoticed. Compared with the engine's time, so no test's clock. */
   private trustedFromMs = 0
   /** Server id → generation of the order that removed it. */
   private readonly removed = new Map<string, number>()
@@ -48,7 +47,7 @@ export class Jobs implements LaneWork {
 
   /** The events broke off: the next inventory looks at every server anew. */
   distrust(): void {
-    this.trustedFromMs = this.deps.clock.nowMs()
+    this.trustedFromMs = systemClock.nowMs()
   }
 
   /**
@@ -91,7 +90,9 @@ export class Jobs implements LaneWork {
       const seen = await this.deps.driver.find(serverId, signal)
       this.note(seen)
       if (seen.seen === 'absent' && this.removed.has(serverId)) return // as ordered, and reported
-      if (!before || !same(before, seen)) this.report(seen, this.newestGeneration(serverId), null)
+      // What came and went without being told of, as a create that failed, is no news either.
+      const news = before ? !same(before, seen) : seen.seen !== 'absent'
+      if (news) this.report(seen, this.newestGeneration(serverId), null)
     } catch (thrown) {
       if (!signal.aborted) this.deps.log.warn({ err: thrown, serverId }, 'a server could not be looked at')
     }
@@ -99,8 +100,8 @@ export class Jobs implements LaneWork {
 
   /** Tells of every server on the machine, and sweeps away those that an order has removed. */
   async inventory(lanes: { busy(serverId: string): boolean }, signal: AbortSignal): Promise<void> {
-    const { driver, host, bus, clock } = this.deps
-    const asOfMs = clock.nowMs()
+    const { driver, host, bus } = this.deps
+    const asOfMs = systemClock.nowMs()
     const found = await driver.list(signal)
     const present = new Set(found.map(({ serverId }) => serverId))
     for (const [serverId, { asOfMs: seenMs }] of [...this.known])
@@ -158,7 +159,7 @@ export class Jobs implements LaneWork {
         this.note(found)
         return found
       },
-      () => this.known.get(serverId) ?? absent(serverId, this.deps.clock.nowMs()),
+      () => this.known.get(serverId) ?? absent(serverId, systemClock.nowMs()),
     )
     this.report(seen, generation, {
       step: thrown instanceof StepFailed ? thrown.step : `compute.${wish === 'absent' ? 'delete' : 'create'}.begun`,

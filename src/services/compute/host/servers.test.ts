@@ -160,6 +160,16 @@ test('a failure names its step, and whether to try again', async (t) => {
   assert.equal((await reported(order)).error, null)
 })
 
+test('a create that failed is reported once, whatever its pieces tell', async (t) => {
+  const { reported, reports, driver, bus } = await startHost(t, { fail: () => new CloudError('internal', 'no') })
+  const order = anOrder(image)
+  assert.equal((await reported(order)).error?.message, 'no')
+  driver.end(order.serverId, 1) // a piece comes, and goes
+  driver.vanish(order.serverId)
+  await bus.idle()
+  assert.equal(reports.length, 1)
+})
+
 test('what happens by itself is reported, with the generation of the last order', async (t) => {
   const { reported, reports, driver, until } = await startHost(t)
   const order = anOrder(image, { generation: 9 })

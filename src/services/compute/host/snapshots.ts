@@ -1,6 +1,7 @@
 import * as containers from '../../../machine/docker/containers.ts'
 import type { Engine } from '../../../machine/docker/engine.ts'
 import * as images from '../../../machine/docker/images.ts'
+import { systemClock } from '../../../platform/clock.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import type { SnapshotOrder, SnapshotReport } from '../messages.ts'
 import { cloudLabel, novaLabel, projectLabel, serverLabel, userLabel } from './container-spec.ts'
@@ -46,7 +47,7 @@ export class Snapshots {
   /** What was committed and given up. `olderThanMs` leaves alone what a repeated order may still want. */
   async sweep(current: ReadonlySet<string>, olderThanMs: number, signal: AbortSignal): Promise<number> {
     const found = await images.listTagged(this.engine, `${this.repo}:*`, signal)
-    const before = Date.now() - olderThanMs
+    const before = systemClock.nowMs() - olderThanMs
     const left = found.flatMap(({ RepoTags, Created }) =>
       (RepoTags ?? []).filter(
         (tag) =>
