@@ -16,6 +16,7 @@ import { imageFault } from './routes/fault.ts'
 import { imageDataRoutes } from './routes/image-data.ts'
 import { imageMemberRoutes } from './routes/image-members.ts'
 import { imageRoutes } from './routes/images.ts'
+import { refuseTrailingSlash } from './routes/shared.ts'
 import { versionRoutes } from './routes/versions.ts'
 
 export type { Bootable, NewSnapshot } from './logic/boot.ts'
@@ -63,6 +64,7 @@ export function createImage(
     log,
     streams: true,
   })
+  refuseTrailingSlash(app)
   versionRoutes(app)
   imageRoutes(app, deps)
   imageDataRoutes(app, deps)

@@ -103,6 +103,7 @@ test('what may not be created', async (t) => {
   assert.equal(broken.status, 400)
   assert.equal((await as('alpha')('PUT', '/v2/images', { json: {} })).status, 405)
   assert.equal((await as('alpha')('HEAD', `/v2/images/${id}`)).status, 405)
+  for (const method of ['GET', 'DELETE'] as const) assert.equal((await as('alpha')(method, '/v2/images/')).status, 404)
 })
 
 test('PATCH in both media types', async (t) => {

@@ -46,3 +46,11 @@ export function only(app: App, url: string, methods: readonly ('GET' | 'POST' | 
     },
   })
 }
+
+/** `/v2/images/` is an image without an id, not the list of all: so upstream says, and a client's bug stays harmless. */
+export function refuseTrailingSlash(app: App): void {
+  app.addHook('onRequest', async (request) => {
+    const path = request.url.split('?')[0] ?? ''
+    if (path.length > 1 && path.endsWith('/')) throw new CloudError('notFound', 'The resource could not be found.')
+  })
+}
