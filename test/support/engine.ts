@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -40,6 +40,7 @@ export async function startEngine(
   options: EngineOptions = {},
 ): Promise<TestEngine> {
   const root = await mkdtemp(join(tmpdir(), 'berth-engine-'))
+  await chmod(root, 0o711) // with user namespaces, root in a container is nobody out here
   const socketPath = join(root, 'docker.sock')
   const engine = openEngine(socketPath)
   let daemon: ChildProcess | null = null
