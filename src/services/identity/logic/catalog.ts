@@ -10,7 +10,7 @@ const all = { filters: [], marker: null, limit: null }
  */
 export async function catalogFor(db: Db, projectId: string | null, userId: string): Promise<object[]> {
   const services = await catalogRows.listServices(db, all)
-  const endpoints = await catalogRows.listEndpoints(db, all)
+  const endpoints = (await catalogRows.listEndpoints(db, all)).sort((a, b) => (a.interface < b.interface ? -1 : 1))
   const values: Record<string, string | null> = { project_id: projectId, tenant_id: projectId, user_id: userId }
   return services
     .filter((service) => service.enabled)

@@ -50,13 +50,13 @@ function revokeRole(revoke: Revoke, role: Role, implications: ReadonlyMap<string
   for (const id of role.domainId === null ? [role.id] : withImplied(implications, [role.id])) revoke({ roleId: id })
 }
 
-/** Repeatable. Nobody becomes an administrator by implication. */
+/** Repeatable. Nobody becomes an administrator by implication, and a global role does not reach into a domain's own. */
 export async function imply({ database }: Deps, priorId: string, impliedId: string): Promise<[Role, Role]> {
   return database.write(async (trx) => {
     const prior = must(await roleRows.find(trx, priorId), 'role', priorId)
     const implied = must(await roleRows.find(trx, impliedId), 'role', impliedId)
-    const otherDomain = implied.domainId !== null && implied.domainId !== prior.domainId
-    if (implied.name === 'admin' || priorId === impliedId || otherDomain)
+    const downward = prior.domainId === null && implied.domainId !== null
+    if (implied.name === 'admin' || priorId === impliedId || downward)
       throw forbidden(`${impliedId} cannot be an implied roles.`)
     await roleRows.imply(trx, priorId, impliedId)
     return [prior, implied]

@@ -65,14 +65,14 @@ export function tokenRoutes(app: App, deps: Deps): void {
     }
   })
 
-  /** The token asked about, for a caller who may know. */
+  /** The token asked about, for a caller who may know. One that is not valid is nobody's: that, all may know. */
   const subject = (request: FastifyRequest, rule: string): Claims => {
     const header = request.headers['x-subject-token']
     const token = typeof header === 'string' ? header : ''
     const forgiven = isTrue(queryOf(request).allow_expired) ? allowExpiredMs : 0
     const claims = deps.tokens.read(token, { allowExpiredMs: forgiven })
-    request.enforce({ 'target.token.user_id': claims?.userId }, rule)
     if (!claims) throw notFound('token', token)
+    request.enforce({ 'target.token.user_id': claims.userId }, rule)
     return claims
   }
 
