@@ -75,7 +75,7 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
     app,
     loops: [networks, groups, portsReconciler(orders, [networks, groups])],
     async start() {
-      silence = await listen(orders)
+      silence = listen(orders)
     },
     async stop() {
       silence?.()

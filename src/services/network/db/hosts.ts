@@ -44,7 +44,7 @@ export async function dropNetworkIfUnused(trx: Trx, networkId: string, host: str
     .execute()
 }
 
-/** Every host that has the network lets it go: it is deleted, or external no longer. Hosts in `keep` stay. */
+/** Every host that has the network lets it go: it is deleted, or external no longer. */
 export async function dropNetwork(trx: Trx, networkId: string): Promise<void> {
   await trx
     .updateTable('network_host_networks')
@@ -106,16 +106,17 @@ export async function networkReported(
     .where('seen_generation', '<', report.generation)
     .where('generation', '>=', report.generation)
     .execute()
-  if (!report.absent) return
+  if (report.absent) await removeSettledNetwork(trx, report.networkId)
+}
+
+/** Of a network that is gone, nothing is kept once its hosts have let it go. */
+export async function removeSettledNetwork(trx: Trx, networkId: string): Promise<void> {
   await trx
     .deleteFrom('network_host_networks')
-    .where('network_id', '=', report.networkId)
-    .where('host', '=', report.host)
+    .where('network_id', '=', networkId)
     .where('wish', '=', 'absent')
     .whereRef('seen_generation', '=', 'generation')
-    .where('network_id', 'not in', (eb) =>
-      eb.selectFrom('network_networks').select('id').where('id', '=', report.networkId),
-    )
+    .where((eb) => eb.not(eb.exists(eb.selectFrom('network_networks').select('id').where('id', '=', networkId))))
     .execute()
 }
 

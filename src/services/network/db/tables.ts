@@ -133,6 +133,12 @@ export interface GroupChangesTable {
   group_id: string
 }
 
+/** When a host's role began, as of the last time it was told everything. */
+export interface HostStartsTable {
+  host: string
+  started_at: string
+}
+
 export interface QuotasTable {
   project_id: string
   resource: string
@@ -152,6 +158,7 @@ declare module '../../../platform/db/database.ts' {
     network_host_groups: HostGroupsTable
     network_gone_ports: GonePortsTable
     network_group_changes: GroupChangesTable
+    network_host_starts: HostStartsTable
     network_quotas: QuotasTable
   }
 }

@@ -94,6 +94,18 @@ export async function passOn(trx: Trx, groupId: string, changeIds: readonly stri
     .where('wish', '=', 'present')
   if (hosts.length > 0) left = left.where('host', 'not in', hosts)
   await left.execute()
+  await removeSettledGroup(trx, groupId)
+}
+
+/** Of a group that is gone, nothing is kept once its hosts have let it go. */
+async function removeSettledGroup(trx: Trx, groupId: string): Promise<void> {
+  await trx
+    .deleteFrom('network_host_groups')
+    .where('group_id', '=', groupId)
+    .where('wish', '=', 'absent')
+    .whereRef('seen_generation', '=', 'generation')
+    .where((eb) => eb.not(eb.exists(eb.selectFrom('network_security_groups').select('id').where('id', '=', groupId))))
+    .execute()
 }
 
 async function hostsNeeding(db: Db, groupId: string): Promise<string[]> {
@@ -158,39 +170,41 @@ export async function groupReported(
     .where('seen_generation', '<=', report.generation)
     .where('generation', '>=', report.generation)
     .execute()
-  if (!report.absent || report.fault !== null) return
-  await trx
-    .deleteFrom('network_host_groups')
-    .where('group_id', '=', report.groupId)
-    .where('host', '=', report.host)
-    .where('wish', '=', 'absent')
-    .whereRef('seen_generation', '=', 'generation')
-    .where((eb) =>
-      eb.not(eb.exists(eb.selectFrom('network_security_groups').select('id').where('id', '=', report.groupId))),
-    )
-    .execute()
+  if (report.absent && report.fault === null) await removeSettledGroup(trx, report.groupId)
+}
+
+/** A further generation, though nothing else has changed: what was done must be done again. */
+const again = { generation: sql<number>`generation + 1` }
+
+/** When each host's role had begun that was told everything. */
+export async function starts(db: Db): Promise<Map<string, string>> {
+  const rows = await db.selectFrom('network_host_starts').selectAll().execute()
+  return new Map(rows.map((row) => [row.host, row.started_at]))
 }
 
 /** The host's role has begun anew: all that is its own is sent once more. */
-export async function forgetSeen(trx: Trx, host: string): Promise<void> {
-  const unseen = { seen_generation: 0 }
-  await trx.updateTable('network_host_networks').set(unseen).where('host', '=', host).execute()
-  await trx.updateTable('network_host_groups').set(unseen).where('host', '=', host).execute()
-  await trx.updateTable('network_ports').set(unseen).where('host', '=', host).execute()
+export async function resendAll(trx: Trx, host: string, started_at: string): Promise<void> {
+  await trx
+    .insertInto('network_host_starts')
+    .values({ host, started_at })
+    .onConflict((conflict) => conflict.column('host').doUpdateSet({ started_at }))
+    .execute()
+  await trx.updateTable('network_host_networks').set(again).where('host', '=', host).execute()
+  await trx.updateTable('network_host_groups').set(again).where('host', '=', host).execute()
+  await trx.updateTable('network_ports').set(again).where('host', '=', host).execute()
 }
 
-/** The same for one network that the host should have and has not, and its ports there. */
-export async function forgetNetwork(trx: Trx, host: string, networkId: string): Promise<void> {
-  const unseen = { seen_generation: 0 }
+/** The same for one network that the host should have and has not (or the other way round), and its ports there. */
+export async function resendNetwork(trx: Trx, host: string, networkId: string): Promise<void> {
   await trx
     .updateTable('network_host_networks')
-    .set(unseen)
+    .set(again)
     .where('host', '=', host)
     .where('network_id', '=', networkId)
     .execute()
   await trx
     .updateTable('network_ports')
-    .set(unseen)
+    .set(again)
     .where('host', '=', host)
     .where('network_id', '=', networkId)
     .execute()

@@ -156,6 +156,7 @@ export async function remove(deps: Deps, id: string): Promise<void> {
     for (const subnet of await subnetRows.ofNetworks(trx, [id])) await removeWith(trx, subnet.id)
     await hostRows.dropNetwork(trx, id)
     await networkRows.remove(trx, id)
+    await hostRows.removeSettledNetwork(trx, id)
   })
   deps.nudge(loops.networks)
 }

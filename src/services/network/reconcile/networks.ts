@@ -4,7 +4,7 @@ import * as networkRows from '../db/networks.ts'
 import * as subnetRows from '../db/subnets.ts'
 import { loops } from '../logic/deps.ts'
 import { type NetworkOrder, subjects } from '../messages.ts'
-import { createSent, hostsUp, type Orders } from './orders.ts'
+import { createSent, hostsUp, type Orders, welcomeRestarted } from './orders.ts'
 
 /** Tells hosts which networks to carry, and which to let go. */
 export function networksReconciler(orders: Orders): Reconciler {
@@ -14,13 +14,14 @@ export function networksReconciler(orders: Orders): Reconciler {
     everySeconds: 15,
     async run() {
       const { database, bus } = orders
+      const restarted = await welcomeRestarted(orders)
       const hosts = await hostsUp(orders)
       const opened = await openExternal(orders, hosts)
       const behind = await hostRows.unsettledNetworks(database.read, hosts)
       sent.keep(new Set(behind.map(keyOf)))
       const due = behind.filter((row) => sent.isDue(keyOf(row), row.generation))
       for (const [row, order] of await ordersFor(orders, due)) bus.publish(subjects.network(row.host), order)
-      return { opened, sent: due.length }
+      return { restarted, opened, sent: due.length }
     },
   }
 }

@@ -2,6 +2,7 @@ import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Database } from '../../../platform/db/database.ts'
 import type { Hosts } from '../../../platform/hosts/hosts.ts'
+import * as unsettled from '../db/unsettled.ts'
 
 export interface Orders {
   database: Database
@@ -14,6 +15,16 @@ export interface Orders {
 /** The network hosts that are there to hear an order. */
 export async function hostsUp({ hosts }: Orders): Promise<string[]> {
   return (await hosts.list('network')).filter((host) => hosts.isUp(host)).map((host) => host.name)
+}
+
+/** A host whose role has begun anew is told everything once more. Returns how many there were. */
+export async function welcomeRestarted({ hosts, database }: Orders): Promise<number> {
+  const told = await unsettled.starts(database.read)
+  const anew = (await hosts.list('network')).filter((host) => told.get(host.name) !== host.startedAt)
+  for (const { name, startedAt } of anew) {
+    await database.write((trx) => unsettled.resendAll(trx, name, startedAt))
+  }
+  return anew.length
 }
 
 /** An order on its way is not sent again before this, however often the loop is nudged. */

@@ -24,7 +24,8 @@ export function portsReconciler(orders: Orders, before: readonly Reconciler[]): 
     everySeconds: 15,
     async run(signal) {
       const { read } = orders.database
-      const earlier = await Promise.all(before.map((loop) => loop.run(signal)))
+      const earlier: Record<string, number>[] = []
+      for (const loop of before) earlier.push(await loop.run(signal))
       const hosts = await hostsUp(orders)
       const seen = new Set<string>()
       let n = 0

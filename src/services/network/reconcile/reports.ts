@@ -1,4 +1,3 @@
-import type { Host } from '../../../platform/hosts/hosts.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as unsettled from '../db/unsettled.ts'
@@ -7,32 +6,16 @@ import { type NetworkInventory, type NetworkOrder, type NetworkReport, type Port
 import type { Orders } from './orders.ts'
 
 /** Hears what hosts report. Returns the way to stop. */
-export async function listen(orders: Orders): Promise<() => void> {
+export function listen(orders: Orders): () => void {
   const endings = [
     orders.bus.subscribe<NetworkReport>(subjects.report, (report) => onReport(orders, report)),
     orders.bus.subscribe<NetworkInventory>(subjects.inventory, (inventory) => onInventory(orders, inventory)),
-    await watchRestarts(orders),
+    // One that has come, begun anew or come back may have missed orders: the loop knows which.
+    orders.hosts.onChange(({ role }) => (role === 'network' ? orders.nudge(loops.ports) : undefined)),
   ]
   return () => {
     for (const end of endings) end()
   }
-}
-
-/** A host role that begins anew hears everything once more. */
-async function watchRestarts(orders: Orders): Promise<() => void> {
-  const known = await orders.hosts.list('network')
-  const started = new Map(known.map((host) => [host.name, host.startedAt]))
-  return orders.hosts.onChange((host: Host) => {
-    if (host.role !== 'network' || started.get(host.name) === host.startedAt) return
-    started.set(host.name, host.startedAt)
-    void orders.database
-      .write((trx) => unsettled.forgetSeen(trx, host.name))
-      // The next inventory shows what is missing; this only saves the wait.
-      .then(
-        () => orders.nudge(loops.ports),
-        () => {},
-      )
-  })
 }
 
 async function onReport({ database }: Orders, report: NetworkReport): Promise<void> {
@@ -67,11 +50,11 @@ async function onInventory(orders: Orders, { host, networks, ports }: NetworkInv
   const missing = [...carried.values()].filter(
     (row) => row.wish === 'present' && row.settled && !there.has(row.network_id),
   )
-  for (const row of missing) await database.write((trx) => unsettled.forgetNetwork(trx, host, row.network_id))
+  for (const row of missing) await database.write((trx) => unsettled.resendNetwork(trx, host, row.network_id))
   const lingering = [...carried.values()].filter(
     (row) => row.wish === 'absent' && row.settled && there.has(row.network_id),
   )
-  for (const row of lingering) await database.write((trx) => unsettled.forgetNetwork(trx, host, row.network_id))
+  for (const row of lingering) await database.write((trx) => unsettled.resendNetwork(trx, host, row.network_id))
 
   const unknown = networks.filter((id) => !carried.has(id))
   const known = await networkRows.byIds(read, unknown)

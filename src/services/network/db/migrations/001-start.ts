@@ -137,6 +137,11 @@ async function orders(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('network_gone_ports_pk', ['port_id', 'host'])
     .execute()
   await db.schema
+    .createTable('network_host_starts')
+    .addColumn('host', 'text', (c) => c.primaryKey())
+    .addColumn('started_at', 'text', (c) => c.notNull())
+    .execute()
+  await db.schema
     .createTable('network_group_changes')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('group_id', 'text', (c) => c.notNull())
