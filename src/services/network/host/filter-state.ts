@@ -1,7 +1,15 @@
 import { deleteFlows, type Flow, listFlows } from '../../../machine/net/flows.ts'
 import { applyNft, type Fragment, nftChanges } from '../../../machine/net/nft.ts'
 import type { PortOrder, SecurityGroupOrder } from '../messages.ts'
-import { emptyTables, groupFragment, linkLocalOf, memberFragment, portFragment } from './filters.ts'
+import {
+  emptyTables,
+  groupFragment,
+  groupsFragment,
+  groupsKey,
+  linkLocalOf,
+  memberFragment,
+  portFragment,
+} from './filters.ts'
 import type { Orders } from './orders.ts'
 import { inRange, ruleAllows } from './rules.ts'
 
@@ -51,10 +59,15 @@ export function filtersOf(networkId: string, namespace: string, orders: Orders):
         marks.set(port.portId, mark)
       }
       const [number, stateful] = [mark, isStateful(port, orders.groups)]
+      const groups = groupsKey(port, stateful)
+      if (port.portSecurity && !fragments.has(`s-${groups}`)) {
+        const make = () => groupsFragment(groups, port.securityGroupIds, stateful)
+        fragments.set(`s-${groups}`, remembered(`s-${groups}`, [], make))
+      }
       const key = `p-${port.portId}`
       fragments.set(
         key,
-        remembered(key, [port, stateful], () => portFragment(port, number, stateful)),
+        remembered(key, [port, groups], () => portFragment(port, number, groups)),
       )
     }
     remembered.keep(fragments)

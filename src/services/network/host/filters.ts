@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { Fragment } from '../../../machine/net/nft.ts'
 import type { PortOrder, SecurityGroupOrder } from '../messages.ts'
@@ -93,40 +94,51 @@ table bridge berth {
 }
 `
 
-/** What of a port's order is in the kernel. `mark` is the port's number in its network. */
-export function portFragment(port: PortOrder, mark: number, stateful: boolean): Fragment {
-  const tap = `"${tapOf(port.portId)}"`
-  if (!port.adminStateUp) return {}
-  const marks = { 'bridge berth marks': [`${tap} : ${mark}`] }
-  if (!port.portSecurity) return { elements: { ...marks, 'bridge berth open': [tap] } }
-  const ingress = `inet berth pi-${port.portId}`
-  const egress = `inet berth pe-${port.portId}`
+/** Ports in the same groups share their chains: what a port adds to the rule set is elements only, which cost little. */
+export function groupsKey({ securityGroupIds }: PortOrder, stateful: boolean): string {
+  const ids = [...new Set(securityGroupIds)].sort().join()
+  return createHash('sha256').update(`${ids} ${stateful}`).digest('hex').slice(0, 32)
+}
+
+/** What is asked of a packet to (`si-`) or from (`se-`) a port in these groups. */
+export function groupsFragment(key: string, groupIds: readonly string[], stateful: boolean): Fragment {
+  const ids = [...new Set(groupIds)].sort()
   const known = stateful ? ['ct state established,related accept'] : []
   const invalid = stateful ? ['ct state invalid drop'] : []
   return {
     chains: {
       // Router advertisements pass only because no port may send them: they come from routers.
-      [ingress]: [
+      [`inet berth si-${key}`]: [
         ...known,
         'icmpv6 type { 130-136, 143 } accept',
         ...['udp sport 67 udp dport 68 accept', 'udp sport 547 udp dport 546 accept'],
         ...invalid,
-        ...port.securityGroupIds.map((id) => `jump gi-${id}`),
+        ...ids.map((id) => `jump gi-${id}`),
         'drop',
       ],
-      [egress]: [
+      [`inet berth se-${key}`]: [
         ...known,
         'icmpv6 type { 130-133, 135, 136, 143 } accept',
         ...['udp sport 68 udp dport 67 accept', 'udp sport 546 udp dport 547 accept'],
         ...invalid,
-        ...port.securityGroupIds.map((id) => `jump ge-${id}`),
+        ...ids.map((id) => `jump ge-${id}`),
         'drop',
       ],
     },
+  }
+}
+
+/** What of a port's order is in the kernel. `mark` is the port's number in its network, `key` that of its groups. */
+export function portFragment(port: PortOrder, mark: number, key: string): Fragment {
+  const tap = `"${tapOf(port.portId)}"`
+  if (!port.adminStateUp) return {}
+  const marks = { 'bridge berth marks': [`${tap} : ${mark}`] }
+  if (!port.portSecurity) return { elements: { ...marks, 'bridge berth open': [tap] } }
+  return {
     elements: {
       ...marks,
-      'inet berth ingress': [`${mark} : goto pi-${port.portId}`],
-      'inet berth egress': [`${mark} : goto pe-${port.portId}`],
+      'inet berth ingress': [`${mark} : goto si-${key}`],
+      'inet berth egress': [`${mark} : goto se-${key}`],
       ...ownAddresses(port, tap),
     },
   }
