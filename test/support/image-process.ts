@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { systemContext } from '../../src/platform/auth/context.ts'
 import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
 import { createLocalBus } from '../../src/platform/bus/local.ts'
@@ -31,10 +30,13 @@ const ground = {
 const ctx = systemContext('req-child', { id: 'alpha', domainId: 'default' })
 const image = createImage(ground, { authenticate: () => ctx }, await createRegistry(ground))
 armFault(fault)
+const call = async (method: 'POST' | 'PUT' | 'DELETE', url: string, type: string, payload: string | Buffer) =>
+  (await image.app!.inject({ method, url, headers: { 'x-auth-token': 'x', 'content-type': type }, payload })).body
 if (verb === 'upload') {
+  const attributes = JSON.stringify({ container_format: 'docker', disk_format: 'raw', name: 'crash' })
+  const made = JSON.parse(await call('POST', '/v2/images', 'application/json', attributes))
   const archive = await savedArchive([await layerOf('hello', 'world')])
-  await image.add(ctx, { container_format: 'docker', disk_format: 'raw', name: 'crash' }, Readable.from([archive]))
+  await call('PUT', `/v2/images/${made.id}/file`, 'application/octet-stream', archive)
 }
-if (verb === 'delete')
-  await image.app!.inject({ method: 'DELETE', url: `/v2/images/${id}`, headers: { 'x-auth-token': 'x' } })
+if (verb === 'delete') await call('DELETE', `/v2/images/${id}`, 'application/json', '')
 await ground.database.close()

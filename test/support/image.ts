@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { InjectOptions } from 'fastify'
@@ -32,13 +34,15 @@ export interface ImageCloud {
     who: string,
   ): (method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, more?: Sent) => Promise<Answer>
   contextOf(who: string): Context
+  /** Creates an image and sends its data; answers its id. Fails the test when either is refused. */
+  upload(who: string, attributes: object, data: Buffer | Readable): Promise<string>
   /** Every file in the blob store. */
   files(): Promise<string[]>
 }
 
 export interface Sent {
   json?: unknown
-  bytes?: Buffer
+  bytes?: Buffer | Readable
   headers?: Record<string, string>
 }
 
@@ -59,6 +63,22 @@ export async function startImage(
     await image.app?.close()
     await registry.app?.close()
   })
+  const as: ImageCloud['as'] =
+    (who) =>
+    async (method, url, sent = {}) => {
+      const type = sent.json !== undefined ? 'application/json' : sent.bytes ? 'application/octet-stream' : undefined
+      const options: InjectOptions = {
+        method,
+        url,
+        headers: { 'x-auth-token': who, ...(type ? { 'content-type': type } : {}), ...sent.headers },
+      }
+      const payload = sent.json !== undefined ? JSON.stringify(sent.json) : sent.bytes
+      if (payload !== undefined) options.payload = payload
+      const reply = await image.app!.inject(options)
+      const text = reply.body
+      const isJson = String(reply.headers['content-type']).includes('json')
+      return { status: reply.statusCode, headers: reply.headers, text, body: isJson ? JSON.parse(text) : undefined }
+    }
   return {
     image,
     registry,
@@ -66,24 +86,24 @@ export async function startImage(
     blobs,
     stateDir,
     contextOf,
+    as,
     files: async () => (await Array.fromAsync(blobs.list())).map(({ key }) => key),
-    as:
-      (who) =>
-      async (method, url, sent = {}) => {
-        const type = sent.json !== undefined ? 'application/json' : sent.bytes ? 'application/octet-stream' : undefined
-        const options: InjectOptions = {
-          method,
-          url,
-          headers: { 'x-auth-token': who, ...(type ? { 'content-type': type } : {}), ...sent.headers },
-        }
-        const payload = sent.json !== undefined ? JSON.stringify(sent.json) : sent.bytes
-        if (payload !== undefined) options.payload = payload
-        const reply = await image.app!.inject(options)
-        const text = reply.body
-        const isJson = String(reply.headers['content-type']).includes('json')
-        return { status: reply.statusCode, headers: reply.headers, text, body: isJson ? JSON.parse(text) : undefined }
-      },
+    upload: (who, attributes, data) => uploadAs(as(who), attributes, data),
   }
+}
+
+/** Through the API, as anyone uploads. */
+export async function uploadAs(
+  call: ReturnType<ImageCloud['as']>,
+  attributes: object,
+  data: Buffer | Readable,
+): Promise<string> {
+  const made = await call('POST', '/v2/images', { json: attributes })
+  assert.equal(made.status, 201, made.text)
+  const { id } = made.body
+  const sent = await call('PUT', `/v2/images/${id}/file`, { bytes: data })
+  assert.equal(sent.status, 204, sent.text)
+  return id
 }
 
 function contextOf(who: string): Context {

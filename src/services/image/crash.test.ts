@@ -70,7 +70,7 @@ for (const fault of ['image.delete.row', 'image.delete.blobs']) {
     const { stateDir } = first
     const archive = await savedArchive([await layerOf('hello', 'world')])
     const formats = { container_format: 'docker', disk_format: 'raw' }
-    const { id } = await first.image.add(first.contextOf('alpha'), formats, Readable.from([archive]))
+    const id = await first.upload('alpha', formats, archive)
     await killedAt(fault, stateDir, 'delete', id)
     const cloud = await cloudIn(t, stateDir)
     assert.equal((await cloud.as('alpha')('GET', `/v2/images/${id}`)).status, 404)
@@ -84,13 +84,14 @@ test('the sweep leaves alone what is being received, and what others keep in the
   await cloud.blobs.put(Readable.from(['x']), { key: 'push-somebodys' })
   const source = new Readable({ read() {} })
   source.push('begin')
-  const adding = cloud.image.add(cloud.contextOf('alpha'), { container_format: 'bare', disk_format: 'raw' }, source)
+  const adding = cloud.upload('alpha', { container_format: 'bare', disk_format: 'raw' }, source)
   const status = async () => (await cloud.as('alpha')('GET', '/v2/images')).body.images[0]?.status
   while ((await status()) !== 'saving') await new Promise(setImmediate)
   const [loop] = cloud.image.loops
   assert.deepEqual(await loop!.run(AbortSignal.timeout(10_000)), { requeued: 0, removed: 1 })
   source.push(null)
-  assert.equal((await adding).status, 'active')
+  await adding
+  assert.equal(await status(), 'active')
   assert.deepEqual(await loop!.run(AbortSignal.timeout(10_000)), { requeued: 0, removed: 0 })
   assert.equal((await cloud.files()).length, 2)
 })

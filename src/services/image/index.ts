@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import type { Authenticate, Context } from '../../platform/auth/context.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { urlOf } from '../../platform/config.ts'
@@ -8,8 +7,8 @@ import type { Ground, Service, ServiceMigrations } from '../../platform/service.
 import type { RegistryService } from '../registry/index.ts'
 import { migrations } from './db/tables.ts'
 import * as boot from './logic/boot.ts'
-import * as images from './logic/images.ts'
-import { tidy, upload } from './logic/uploads.ts'
+import type { Deps } from './logic/images.ts'
+import { tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
 import { uploadReconciler } from './reconcile/uploads.ts'
 import { imageFault } from './routes/fault.ts'
@@ -20,7 +19,6 @@ import { refuseTrailingSlash } from './routes/shared.ts'
 import { versionRoutes } from './routes/versions.ts'
 
 export type { Bootable, NewSnapshot } from './logic/boot.ts'
-export type { Image } from './logic/images.ts'
 
 export const imageMigrations: ServiceMigrations = { service: 'image', migrations }
 
@@ -34,8 +32,6 @@ export interface ImageService extends Service {
   createSnapshot(trx: Trx, wanted: boot.NewSnapshot): Promise<string>
   /** Removes an image that never got its data. Repeatable. */
   fail(trx: Trx, imageId: string): Promise<void>
-  /** An image with its data, for seeding; the policy is not asked. `attributes` as in a POST. */
-  add(ctx: Context, attributes: Record<string, unknown>, data: Readable): Promise<images.Image>
 }
 
 /** Image API v2 over the blob store; container images are published in the registry. */
@@ -45,7 +41,7 @@ export function createImage(
   registry: RegistryService,
 ): ImageService {
   const { config, database, blobs, clock, log } = ground
-  const deps: images.Deps = {
+  const deps: Deps = {
     database,
     blobs,
     registry,
@@ -82,10 +78,5 @@ export function createImage(
     uploadUrl: (id) => `${urlOf(config, 'image')}/v2/images/${id}/file`,
     createSnapshot: (trx, wanted) => boot.createSnapshot(deps, trx, wanted),
     fail: (trx, id) => boot.fail(deps, trx, id),
-    async add(ctx, attributes, data) {
-      const { id } = await images.create(deps, ctx, attributes, () => {})
-      await upload(deps, ctx, id, data, undefined, () => {})
-      return images.get(database.read, ctx, id)
-    },
   }
 }

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { startEngine } from '../../../test/support/engine.ts'
@@ -28,7 +27,7 @@ async function published(t: TestContext) {
   const { database, registry } = cloud
   const archive = await savedArchive([await layerOf('hello', 'world')])
   const ctx = cloud.contextOf('alpha')
-  const { id } = await cloud.image.add(ctx, docker, Readable.from([archive]))
+  const id = await cloud.upload('alpha', docker, archive)
   const { repository, reference } = await cloud.image.bootable(database.read, ctx, id)
   const get = (url: string, token = registry.pullToken(repository, 60), more: Record<string, string> = {}) =>
     registry.app!.inject({ url, headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...more } })
@@ -126,7 +125,7 @@ test('the Engine pulls an image by digest, layer by layer, and only what it lack
   await app.listen({ port, host: '127.0.0.1' })
   const ctx = cloud.contextOf('alpha')
   const pulled = async (archive: Buffer) => {
-    const { id } = await cloud.image.add(ctx, docker, Readable.from([archive]))
+    const id = await cloud.upload('alpha', docker, archive)
     const { repository, reference, configDigest } = await cloud.image.bootable(cloud.database.read, ctx, id)
     fetched.length = 0
     await images.pull(engine, reference!, cloud.registry.pullToken(repository, 60), soon())
@@ -139,8 +138,8 @@ test('the Engine pulls an image by digest, layer by layer, and only what it lack
   const second = await pulled(await savedArchive([base, await layerOf('two', '2')]))
   assert.equal(second.fetched.length, 2, 'the base is there already')
 
-  const third = await cloud.image.add(ctx, docker, Readable.from([await savedArchive([base])]))
-  const { reference } = await cloud.image.bootable(cloud.database.read, ctx, third.id)
+  const third = await cloud.upload('alpha', docker, await savedArchive([base]))
+  const { reference } = await cloud.image.bootable(cloud.database.read, ctx, third)
   await assert.rejects(images.pull(engine, reference!, cloud.registry.pullToken('images/other', 60), soon()))
 
   // What the Engine itself saves comes back as the very same image.

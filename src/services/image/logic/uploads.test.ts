@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { openTestPostgres, openTestSqlite } from '../../../../test/support/databases.ts'
@@ -196,13 +196,4 @@ test('snapshots: queued for a host to fill, or gone when it fails', async (t) =>
   await cloud.database.write((trx) => cloud.image.fail(trx, failed))
   await cloud.database.write((trx) => cloud.image.fail(trx, failed))
   assert.equal((await cloud.as('alpha')('GET', `/v2/images/${failed}`)).status, 404)
-})
-
-test('an image with its data is added from within', async (t) => {
-  const cloud = await startImage(t)
-  const archive = await savedArchive([await layerOf('hello', 'world')])
-  const body = new PassThrough()
-  body.end(archive)
-  const image = await cloud.image.add(cloud.contextOf('admin'), { ...docker, visibility: 'public' }, body)
-  assert.deepEqual([image.status, image.visibility, image.size], ['active', 'public', archive.length])
 })
