@@ -37,7 +37,7 @@ export interface ComputeService extends Service {
 
 /** The services below, as far as compute uses them. */
 export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity'> & {
-  readonly identity: Pick<IdentityService, 'authenticate' | 'mintToken'>
+  readonly identity: Pick<IdentityService, 'authenticate' | 'mintToken' | 'projects'>
   readonly hosts: Hosts
 }
 

@@ -111,3 +111,60 @@ export async function usage(db: Db, projectId: string): Promise<{ instances: num
     .executeTakeFirstOrThrow()
   return { instances: Number(row.instances), cores: Number(row.cores ?? 0), ramMiB: Number(row.ram ?? 0) }
 }
+
+export interface HostUsage {
+  vcpus: number
+  memoryMiB: number
+  diskGiB: number
+  servers: number
+  building: number
+}
+
+/** What the servers of each host take of it, with one query. */
+export async function usageByHost(db: Db): Promise<Map<string, HostUsage>> {
+  const rows = await db
+    .selectFrom('compute_servers')
+    .select((eb) => [
+      'host',
+      eb.fn.sum<number>('vcpus').as('vcpus'),
+      eb.fn.sum<number>('memory_mib').as('memory'),
+      eb.fn.sum<number>('disk_gib').as('disk'),
+      eb.fn.countAll<number>().as('servers'),
+      eb.fn.sum<number>(eb.case().when('vm_state', '=', 'building').then(1).else(0).end()).as('building'),
+    ])
+    .where('deleted', '=', 0)
+    .where('host', 'is not', null)
+    .groupBy('host')
+    .execute()
+  return new Map(
+    rows.map((row) => [
+      row.host ?? '',
+      {
+        ...{ vcpus: Number(row.vcpus), memoryMiB: Number(row.memory), diskGiB: Number(row.disk) },
+        ...{ servers: Number(row.servers), building: Number(row.building) },
+      },
+    ]),
+  )
+}
+
+/** Ids and names of the servers of these hosts, with one query. */
+export async function namesByHost(
+  db: Db,
+  hosts: readonly string[],
+): Promise<Map<string, { id: string; name: string }[]>> {
+  const all = new Map<string, { id: string; name: string }[]>()
+  if (hosts.length === 0) return all
+  const rows = await db
+    .selectFrom('compute_servers')
+    .select(['host', 'id', 'name'])
+    .where('deleted', '=', 0)
+    .where('host', 'in', hosts)
+    .orderBy('created_at')
+    .execute()
+  for (const { host, id, name } of rows) {
+    const servers = all.get(host ?? '')
+    if (servers) servers.push({ id, name })
+    else all.set(host ?? '', [{ id, name }])
+  }
+  return all
+}

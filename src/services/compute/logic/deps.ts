@@ -17,7 +17,7 @@ export type WantedNetworks = WantedPlugs['networks']
 export interface Deps {
   readonly ground: Ground
   readonly bus: Bus
-  readonly identity: Pick<IdentityService, 'mintToken'>
+  readonly identity: Pick<IdentityService, 'mintToken' | 'projects'>
   readonly placement: PlacementService
   readonly image: Pick<ImageService, 'bootable' | 'createSnapshot' | 'fail' | 'uploadUrl'>
   readonly registry: Pick<RegistryService, 'pullToken'>

@@ -1,6 +1,7 @@
 import type { ValidateFunction } from 'ajv'
 import type { FastifyRequest } from 'fastify'
 import { type TSchema, Type } from 'typebox'
+import { isoOf } from '../../../platform/clock.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
 import { type Microversion, microversion } from '../../../platform/http/microversions.ts'
@@ -51,6 +52,17 @@ export function paging(query: Query): { limit: number; marker: string | null } {
   }
   const asked = text === undefined ? mostItems : Number(text)
   return { limit: asked === 0 ? mostItems : Math.min(asked, mostItems), marker: last(query, 'marker') ?? null }
+}
+
+/** A time as the database writes it, or null. @throws CloudError `badRequest` */
+export function timeOf(query: Query, name: string): string | null {
+  const text = last(query, name)
+  if (text === undefined) return null
+  // Without a zone it is UTC.
+  const ms = Date.parse(/(z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`)
+  if (!Number.isNaN(ms)) return isoOf(ms)
+  const why = "It is not a 'date-time'."
+  throw new CloudError('badRequest', `Invalid input for query parameters ${name}. Value: ${text}. ${why}`)
 }
 
 /** A microversion's schema: the newest of those that had begun by then, compiled once. */

@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import { isoOf } from '../../../platform/clock.ts'
 import type { SortKey } from '../../../platform/db/paging.ts'
 import { regexp } from '../../../platform/db/regexp.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
@@ -10,7 +9,7 @@ import type { ServersTable } from '../db/tables.ts'
 import { serversByAddress } from '../logic/addresses.ts'
 import type { Deps } from '../logic/deps.ts'
 import { statesOfStatus } from '../logic/states.ts'
-import { all, isTrue, last, paging, type Query, queryOf, since } from './common.ts'
+import { all, isTrue, last, paging, type Query, queryOf, since, timeOf } from './common.ts'
 import { mayAll } from './server-view.ts'
 
 type Column = keyof ServersTable
@@ -134,8 +133,8 @@ export async function listServers(
     ...filtersOf(query),
     ...states,
     locked: last(query, 'locked') === undefined ? null : isTrue(last(query, 'locked')),
-    changesSince: time(query, 'changes-since'),
-    changesBefore: time(query, 'changes-before'),
+    changesSince: timeOf(query, 'changes-since'),
+    changesBefore: timeOf(query, 'changes-before'),
     metadata: metadataOf(query),
     tags: tagsOf(query),
     ids,
@@ -234,19 +233,6 @@ const lastPart = (name: string, value: string): string =>
 function numberOf(name: string, value: string): number {
   if (/^-?\d+$/.test(value)) return Number(value)
   throw new CloudError('badRequest', `Invalid filter field: ${name}. ${value} is not a number.`)
-}
-
-function time(query: Query, name: string): string | null {
-  const text = last(query, name)
-  if (text === undefined) return null
-  const ms = Date.parse(/(z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`)
-  if (Number.isNaN(ms)) {
-    throw new CloudError(
-      'badRequest',
-      `Invalid input for query parameters ${name}. Value: ${text}. It is not a 'date-time'.`,
-    )
-  }
-  return isoOf(ms)
 }
 
 function metadataOf(query: Query): Record<string, string> {

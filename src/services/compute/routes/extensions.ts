@@ -1,0 +1,55 @@
+import { Type } from 'typebox'
+import { CloudError } from '../../../platform/errors.ts'
+import type { App } from '../../../platform/http/app.ts'
+
+/** What is here of the days when everything beyond servers was an extension: alias, name. */
+const extensions: readonly (readonly [alias: string, name: string])[] = [
+  ['OS-DCF', 'DiskConfig'],
+  ['OS-EXT-AZ', 'ExtendedAvailabilityZone'],
+  ['OS-EXT-IPS', 'ExtendedIps'],
+  ['OS-EXT-IPS-MAC', 'ExtendedIpsMac'],
+  ['OS-EXT-SRV-ATTR', 'ExtendedServerAttributes'],
+  ['OS-EXT-STS', 'ExtendedStatus'],
+  ['OS-FLV-DISABLED', 'FlavorDisabled'],
+  ['OS-FLV-EXT-DATA', 'FlavorExtraData'],
+  ['OS-SRV-USG', 'ServerUsage'],
+  ['os-availability-zone', 'AvailabilityZone'],
+  ['os-config-drive', 'ConfigDrive'],
+  ['os-console-output', 'ConsoleOutput'],
+  ['os-flavor-access', 'FlavorAccess'],
+  ['os-flavor-extra-specs', 'FlavorExtraSpecs'],
+  ['os-flavor-manage', 'FlavorManage'],
+  ['os-flavor-rxtx', 'FlavorRxtx'],
+  ['os-flavor-swap', 'FlavorSwap'],
+  ['os-hypervisors', 'Hypervisors'],
+  ['os-instance-actions', 'InstanceActions'],
+  ['os-keypairs', 'Keypairs'],
+  ['os-multiple-create', 'MultipleCreate'],
+  ['os-quota-sets', 'Quotas'],
+  ['os-scheduler-hints', 'SchedulerHints'],
+  ['os-server-diagnostics', 'ServerDiagnostics'],
+  ['os-server-start-stop', 'ServerStartStop'],
+  ['os-services', 'Services'],
+  ['os-used-limits', 'UsedLimits'],
+  ['os-user-data', 'UserData'],
+]
+
+const view = ([alias, name]: readonly [string, string]) => ({
+  ...{ alias, name, description: name, namespace: 'http://docs.openstack.org/compute/ext/fake_xml' },
+  ...{ updated: '2014-12-03T00:00:00Z', links: [] },
+})
+
+/** Frozen: nothing new is announced this way. Source: Compute API reference, "Extensions (extensions)". */
+export function extensionRoutes(app: App): void {
+  const config = { policy: 'os_compute_api:extensions' }
+  app.get('/extensions', { config }, async () => ({ extensions: extensions.map(view) }))
+  app.get(
+    '/extensions/:alias',
+    { config, schema: { params: Type.Object({ alias: Type.String() }) } },
+    async ({ params }) => {
+      const found = extensions.find(([alias]) => alias === params.alias)
+      if (!found) throw new CloudError('notFound', 'The resource could not be found.')
+      return { extension: view(found) }
+    },
+  )
+}
