@@ -41,7 +41,7 @@ test('a server as a container', () => {
     environment: { A: '1', 'B=C': '2', D: 'x\0y', E: 'a=b' },
     ports: [port('p1', 'a'), port('p2', 'b')],
   })
-  const spec = containerSpec(order, 'c1', limits)
+  const spec = containerSpec(order, 'sha256:1', 'c1', limits)
   assert.equal(spec.Image, 'sha256:1')
   assert.deepEqual(spec.Env, ['A=1', 'E=a=b'])
   assert.equal('Cmd' in spec, false)
@@ -54,14 +54,14 @@ test('a server as a container', () => {
   assert.equal(host?.PidsLimit, 4096)
   assert.deepEqual(host?.SecurityOpt, ['no-new-privileges'])
   assert.equal(host?.StorageOpt, undefined)
-  assert.equal(containerSpec(anOrder(image), 'c1', limits).HostConfig?.NetworkMode, 'none')
-  const quota = containerSpec(anOrder(image, { diskGiB: 5 }), 'c1', { ...limits, diskQuota: true })
+  assert.equal(containerSpec(anOrder(image), 'sha256:1', 'c1', limits).HostConfig?.NetworkMode, 'none')
+  const quota = containerSpec(anOrder(image, { diskGiB: 5 }), 'sha256:1', 'c1', { ...limits, diskQuota: true })
   assert.deepEqual(quota.HostConfig?.StorageOpt, { size: '5G' })
 })
 
 test('extra specs', () => {
   const hostOf = (dockerSpecs: Record<string, string>) =>
-    containerSpec(anOrder(image, { vcpus: 2, dockerSpecs }), 'c1', limits).HostConfig
+    containerSpec(anOrder(image, { vcpus: 2, dockerSpecs }), 'sha256:1', 'c1', limits).HostConfig
   assert.equal(hostOf({ cpu_shares: 'true' })?.CpuShares, 2048)
   assert.equal(hostOf({ cpu_shares: '512' })?.CpuShares, 512)
   assert.equal(hostOf({ cpu_shares: '512' })?.NanoCpus, undefined)

@@ -37,11 +37,16 @@ export function dockerNetworks(ports: ServerOrder['ports']): { name: string; end
  * A server's container, with its first NIC; the Engine takes no more than one at create before API 1.44.
  * @throws CloudError `badRequest` for an extra spec that makes no sense
  */
-export function containerSpec(order: ServerOrder, cloudId: string, limits: EngineLimits): NewContainer {
+export function containerSpec(
+  order: ServerOrder,
+  imageId: string,
+  cloudId: string,
+  limits: EngineLimits,
+): NewContainer {
   const [first] = dockerNetworks(order.ports)
   return {
     // By id: the names on this machine belong to nobody.
-    Image: order.image.configDigest,
+    Image: imageId,
     Hostname: hostnameOf(order.hostname),
     ...(order.command ? { Cmd: order.command } : {}),
     Env: environmentOf(order.environment),

@@ -109,7 +109,7 @@ class Way {
     faultPoint('compute.create.begun')
     const { engine, cloudId, limits, images } = this.deps
     const name = containerName(this.order.serverId)
-    const spec = containerSpec(this.order, cloudId, limits)
+    const spec = () => containerSpec(this.order, images.idOf(this.order.image), cloudId, limits)
     const giveUp = new AbortController()
     const either = AbortSignal.any([this.signal, giveUp.signal])
     let id: string | null = null
@@ -118,17 +118,18 @@ class Way {
     const plugged = this.waitForPlug(either)
     plugged.catch(() => giveUp.abort()) // a pull for a server that will have no network is of no use
     try {
-      this.step = 'compute.create.pulled'
-      id = await containers.create(engine, name, spec, changing()).catch(async (thrown) => {
+      this.step = 'compute.create.begun'
+      id = await containers.create(engine, name, spec(), changing()).catch(async (thrown) => {
         if (!isImageAbsent(thrown)) {
           this.step = 'compute.create.created'
           throw thrown
         }
+        this.step = 'compute.create.pulled'
         await images.pull(this.order.image, either)
         faultPoint('compute.create.pulled')
         pulled = true
         this.step = 'compute.create.created'
-        return containers.create(engine, name, spec, changing())
+        return containers.create(engine, name, spec(), changing())
       })
       if (!pulled) faultPoint('compute.create.pulled') // it was here already
       faultPoint('compute.create.created')

@@ -7,8 +7,15 @@ import type { ServerOrder } from '../messages.ts'
 export class Images {
   private readonly engine: Engine
   private readonly pulls = new Map<string, { done: Promise<void>; waiting: number; abort: AbortController }>()
+  /** Config digest → the engine's own id, where that is another. */
+  private readonly ids = new Map<string, string>()
   constructor(engine: Engine) {
     this.engine = engine
+  }
+
+  /** What the engine calls the image, if it has it. */
+  idOf({ configDigest }: ServerOrder['image']): string {
+    return this.ids.get(configDigest) ?? configDigest
   }
 
   /** Pulls the image. The pull goes on while anybody waits, whose signal was not the one that started it. */
@@ -45,11 +52,20 @@ export class Images {
       const kind = thrown instanceof CloudError ? thrown.kind : 'internal'
       throw new CloudError(kind, `Image ${imageId} could not be pulled: ${messageOf(thrown)}`, { cause: thrown })
     }
-    await engineImages.inspect(this.engine, configDigest, signal).catch((thrown) => {
-      if (!(thrown instanceof CloudError) || thrown.kind !== 'notFound') throw thrown
-      throw new CloudError('internal', `Image ${imageId}: what the registry sent is not ${configDigest}.`, {
-        cause: thrown,
-      })
-    })
+    if (await this.has(configDigest, signal)) return
+    // Engines that keep images in containerd call them by the manifest's digest.
+    const manifestDigest = reference.slice(reference.indexOf('@') + 1)
+    if (!(await this.has(manifestDigest, signal)))
+      throw new CloudError('internal', `Image ${imageId}: what the registry sent is not ${configDigest}.`)
+    this.ids.set(configDigest, manifestDigest)
+  }
+
+  private async has(id: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await engineImages.inspect(this.engine, id, signal)).Id === id
+    } catch (thrown) {
+      if (thrown instanceof CloudError && thrown.kind === 'notFound') return false
+      throw thrown
+    }
   }
 }
