@@ -39,7 +39,7 @@ export interface NetworkService extends Service {
   unplugServer(trx: Trx, serverId: string): Promise<void>
   /** One query a page of servers; in NIC order. */
   serverPorts(db: Db, serverIds: readonly string[]): Promise<Map<string, servers.ServerPort[]>>
-  /** The networks of a new cloud: `public`, and a `private` one for each project. Repeatable: only the first time counts. */
+  /** The networks of a new cloud: `public`, `private` (admin's) and `demo-private`. Repeatable: only the first time counts. */
   seed(wishes: seeding.SeedWishes): Promise<void>
 }
 

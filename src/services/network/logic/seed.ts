@@ -19,7 +19,7 @@ const privateCidr = '10.0.0.0/24'
 const done = 'seed.network'
 
 /**
- * The networks of a new cloud: `public`, open to the machine and shared, and a `private` one for each project.
+ * The networks of a new cloud: `public`, open to the machine and shared, and a private one for each project.
  * Repeatable: only the first time counts, so what was deleted since does not come back.
  */
 export async function seed(deps: Deps, wishes: SeedWishes): Promise<void> {
@@ -27,10 +27,14 @@ export async function seed(deps: Deps, wishes: SeedWishes): Promise<void> {
     if (await isMarked(trx, done)) return
     const { adminProjectId, demoProjectId, publicCidr } = wishes
     await addNetwork(trx, deps, { project_id: adminProjectId, name: 'public', external: true, cidr: publicCidr })
-    for (const project_id of [adminProjectId, demoProjectId]) {
+    // An administrator sees the networks of all projects, and clients refuse a name that two of them have.
+    for (const [project_id, name] of [
+      [adminProjectId, 'private'],
+      [demoProjectId, 'demo-private'],
+    ] as const) {
       if (project_id === null) continue
       await ensureDefault(trx, deps.clock, project_id)
-      await addNetwork(trx, deps, { project_id, name: 'private', external: false, cidr: privateCidr })
+      await addNetwork(trx, deps, { project_id, name, external: false, cidr: privateCidr })
     }
     await mark(trx, done, deps.clock.now())
   })

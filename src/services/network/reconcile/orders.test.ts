@@ -249,8 +249,8 @@ test('the seed makes public and private networks once; the public one is on ever
       .filter((n: { name: string }) => n.name !== 'n')
       .map((n: Record<string, unknown>) => [n.name, n.project_id, n.shared]),
     [
+      ['demo-private', 'alice', false],
       ['private', 'admin', false],
-      ['private', 'alice', false],
       ['public', 'admin', true],
     ],
   )
