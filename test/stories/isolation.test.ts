@@ -21,7 +21,7 @@ describe('tenant networks', { concurrency: 1 }, () => {
 
   /** The private network of a project: both are 10.0.0.0/24. */
   async function network(api: Api): Promise<string> {
-    const path = `/networks?name=private&project_id=${api.projectId}`
+    const path = `/networks?project_id=${api.projectId}&router:external=false`
     const { networks } = await api.get<{ networks: { id: string }[] }>('network', path)
     return networks[0]?.id ?? ''
   }
