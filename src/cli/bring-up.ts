@@ -1,4 +1,5 @@
 import { chmodSync, rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { Config } from '../config.ts'
 import { type Logger, newLogger } from '../platform/log.ts'
@@ -41,6 +42,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     if (engine.own) stopWatching = watchEngine(engine.own, log)
     const start = await loading
     cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, progress.step)
+    await firstServerSettled(cloud, progress)
     progress.ready(await summaryOf(config, cloud))
     log.info({ version: versionOfBerth(), cloudId }, 'the cloud is up')
     log.info({ signal: await asked.signal }, 'the cloud ends')
@@ -60,6 +62,18 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
   }
 }
 
+/** Only at the first start is it still being made; one that takes long is no reason not to be ready. */
+async function firstServerSettled(cloud: RunningCloud, progress: Progress): Promise<void> {
+  const until = performance.now() + 30_000
+  let server = await cloud.firstServer()
+  const made = server?.status === 'BUILD'
+  while (server?.status === 'BUILD' && performance.now() < until) {
+    await pause(20)
+    server = await cloud.firstServer()
+  }
+  if (made && server) progress.step(`server ${server.name}: ${server.status} ${server.address ?? ''}`.trimEnd())
+}
+
 const loadCloud = async (): Promise<StartCloud> => (await import('../cloud.ts')).startCloud
 
 function openLog(config: Config): Logger {
@@ -73,8 +87,14 @@ const about = (config: Config) => ({
   version: versionOfBerth(),
   pid: process.pid,
   stateDir: config.stateDir,
-  residentMiB: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+  ...memory(),
 })
+
+function memory() {
+  const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
+  const MiB = (bytes: number) => Math.round(bytes / 1024 / 1024)
+  return { residentMiB: MiB(rss), heapMiB: MiB(heapTotal), heapUsedMiB: MiB(heapUsed), externalMiB: MiB(external) }
+}
 
 /** The first SIGTERM or SIGINT asks for an orderly end; a second one, by an impatient hand, ends at once. */
 function untilAsked(): { signal: Promise<string>; forget(): void } {
