@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
 import { parse } from 'yaml'
+import { enginePaths } from '../src/cli/own-engine.ts'
 
 /**
  * Boots servers on a running cloud, turn about with the raw Engine creating and starting a container of the same image
@@ -92,8 +93,8 @@ async function boot(): Promise<number> {
   return ms
 }
 
-const config = parse(readFileSync(join(stateDir, 'engine.json'), 'utf8')) as { socket: string }
-const engine = new Pool('http://docker', { socketPath: config.socket })
+const cloudId = readFileSync(join(stateDir, 'cloud-id'), 'utf8').trim()
+const engine = new Pool('http://docker', { socketPath: enginePaths(stateDir, cloudId).socket })
 async function docker<T>(method: 'GET' | 'POST' | 'DELETE', path: string, payload?: object): Promise<T> {
   const { statusCode, body: reply } = await engine.request({
     method,

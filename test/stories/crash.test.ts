@@ -188,7 +188,7 @@ describe('a process killed anywhere', { concurrency: 1 }, async () => {
 
 /** Rows that nothing accounts for, read from the database itself. */
 async function unaccounted(berth: Berth): Promise<string[]> {
-  const db = new DatabaseSync(join(berth.stateDir, 'berth.db'), { readOnly: true })
+  const db = new DatabaseSync(join(berth.stateDir, 'berth.sqlite'), { readOnly: true })
   try {
     const rows = db
       .prepare(

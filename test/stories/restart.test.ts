@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Api, logIn, until } from '../support/api.ts'
 import { type Berth, newBerth } from '../support/berth.ts'
@@ -56,8 +55,7 @@ describe('what is stopped comes back', { concurrency: 1 }, () => {
   })
 
   test('the Engine killed under the cloud comes back, and the servers with it', async () => {
-    const { pid } = JSON.parse(await readFile(join(berth.stateDir, 'engine.json'), 'utf8')) as { pid: number }
-    process.kill(pid, 'SIGKILL')
+    process.kill(Number((await readFile((await berth.engine()).pid, 'utf8')).trim()), 'SIGKILL')
     await until('a new engine with the server on it', 60_000, async () => {
       const running = await berth.docker('inspect', '-f', '{{.State.Running}}', `nova-${id}`)
       return running.trim() === 'true'

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type EnginePaths, enginePaths } from '../../src/cli/own-engine.ts'
 
 const program = fileURLToPath(new URL('../../berth', import.meta.url))
 
@@ -51,6 +52,8 @@ export interface Berth {
   openrc(user?: string): Promise<Record<string, string>>
   /** The pid of the running cloud. */
   pid(): Promise<number>
+  /** Where this cloud's own engine is. */
+  engine(): Promise<EnginePaths>
   /** Runs the docker client against this cloud's engine. */
   docker(...args: string[]): Promise<string>
   destroy(): Promise<void>
@@ -88,9 +91,9 @@ export async function newBerth(portBase: number, settings: Record<string, string
       ) as Record<string, string>
     },
     pid: async () => Number((await readFile(join(stateDir, 'berth.pid'), 'utf8')).split(' ')[0]),
+    engine: async () => enginePaths(stateDir, (await readFile(join(stateDir, 'cloud-id'), 'utf8')).trim()),
     async docker(...args) {
-      const { socket } = JSON.parse(await readFile(join(stateDir, 'engine.json'), 'utf8')) as { socket: string }
-      const ran = await run('/usr/bin/docker', ['-H', `unix://${socket}`, ...args])
+      const ran = await run('/usr/bin/docker', ['-H', `unix://${(await self.engine()).socket}`, ...args])
       if (ran.code !== 0) throw new Error(`docker ${args.join(' ')}: ${ran.stderr}`)
       return ran.stdout
     },
