@@ -30,7 +30,12 @@ const chain = ['admin', 'manager', 'member', 'reader']
  * operator's changes (a password above all) are kept.
  */
 export async function seed({ database, clock }: Deps, secrets: Secrets): Promise<Seeded> {
-  const hashes = { admin: await hashPassword(secrets.adminPassword), demo: await hashPassword(secrets.demoPassword) }
+  const hash = async (name: string, password: string) =>
+    (await userRows.findByName(database.read, defaultDomainId, name)) ? null : hashPassword(password)
+  const [adminHash, demoHash] = await Promise.all([
+    hash('admin', secrets.adminPassword),
+    hash('demo', secrets.demoPassword),
+  ])
   return database.write(async (trx) => {
     await projectRows.insert(trx, aProject(defaultDomainId, 'Default', 'The default domain'))
     const [admin, demo, service] = [
@@ -42,7 +47,7 @@ export async function seed({ database, clock }: Deps, secrets: Secrets): Promise
     for (const name of [...chain, 'service']) roles.set(name, await ensureRole(trx, name))
     for (const [i, name] of chain.slice(1).entries()) await roleRows.imply(trx, roles.get(chain[i]!)!, roles.get(name)!)
 
-    const ensureUser = async (name: string, passwordHash: string, defaultProjectId: string | null) => {
+    const ensureUser = async (name: string, passwordHash: string | null, defaultProjectId: string | null) => {
       const known = await userRows.findByName(trx, defaultDomainId, name)
       if (known) return known.id
       const user = {
@@ -61,8 +66,8 @@ export async function seed({ database, clock }: Deps, secrets: Secrets): Promise
       await userRows.insert(trx, user)
       return user.id
     }
-    const adminId = await ensureUser('admin', hashes.admin, null)
-    const demoId = await ensureUser('demo', hashes.demo, null)
+    const adminId = await ensureUser('admin', adminHash, null)
+    const demoId = await ensureUser('demo', demoHash, null)
     const grant = (userId: string, target: assignmentRows.Target, role: string) =>
       assignmentRows.insert(trx, {
         actor: { kind: 'user', id: userId },

@@ -18,7 +18,7 @@ const shape = {
   options: Type.Optional(Immutable),
 }
 const NewDomain = Type.Object({ ...shape, name: Name(64), explicit_domain_id: Type.Optional(Type.String()) })
-const DomainChange = Type.Object({ ...shape, name: Type.Optional(Name(64)) }, { minProperties: 1 })
+const DomainChange = Type.Object({ ...shape, name: Type.Optional(Name(64)) })
 
 const onlyDomains = { column: 'is_domain', operator: 'equals', value: 1 } as const
 const filterable = { name: { column: 'name' }, enabled: { column: 'enabled', flag: true } } as const

@@ -20,15 +20,12 @@ const shape = {
 const Interface = Type.Union([Type.Literal('public'), Type.Literal('internal'), Type.Literal('admin')])
 const Url = Type.String({ minLength: 1, maxLength: 225, pattern: '^[A-Za-z0-9+.-]+://.+' })
 const NewEndpoint = Type.Object({ ...shape, service_id: Type.String(), interface: Interface, url: Url })
-const EndpointChange = Type.Object(
-  {
-    ...shape,
-    service_id: Type.Optional(OptionalId),
-    interface: Type.Optional(Interface),
-    url: Type.Optional(Url),
-  },
-  { minProperties: 1 },
-)
+const EndpointChange = Type.Object({
+  ...shape,
+  service_id: Type.Optional(OptionalId),
+  interface: Type.Optional(Interface),
+  url: Type.Optional(Url),
+})
 
 const endpointView = (request: FastifyRequest) => (endpoint: catalogRows.Endpoint) => ({
   ...endpoint.extra,

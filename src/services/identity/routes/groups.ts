@@ -7,25 +7,14 @@ import * as userRows from '../db/users.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as groups from '../logic/groups.ts'
 import { badRequest, must } from '../logic/refusals.ts'
+import { groupFilters, groupView, userFilters, userView } from './people-views.ts'
 import { ownDomain, ownDomainOnly, targetOf } from './scopes.ts'
-import { extraOf, listed, Name, OptionalId, pageOf, sameId, selfLink, Text } from './shapes.ts'
-import { userFilters, userView } from './users.ts'
+import { extraOf, listed, Name, OptionalId, pageOf, sameId, Text } from './shapes.ts'
 
 const known = ['name', 'domain_id', 'description']
 const shape = { description: Type.Optional(Text), domain_id: Type.Optional(OptionalId) }
 const NewGroup = Type.Object({ ...shape, name: Name(64) })
-const GroupChange = Type.Object({ ...shape, name: Type.Optional(Name(64)) }, { minProperties: 1 })
-
-export const groupFilters = { name: { column: 'name' }, domain_id: { column: 'domain_id' } } as const
-
-export const groupView = (request: FastifyRequest) => (group: groups.Group) => ({
-  ...group.extra,
-  id: group.id,
-  name: group.name,
-  domain_id: group.domainId,
-  description: group.description,
-  links: selfLink(request, `groups/${group.id}`),
-})
+const GroupChange = Type.Object({ ...shape, name: Type.Optional(Name(64)) })
 
 /** Source: Identity API reference, "Groups". */
 export function groupRoutes(app: App, deps: Deps): void {
@@ -96,7 +85,8 @@ export function groupRoutes(app: App, deps: Deps): void {
 
   app.get('/v3/groups/:id/users', { config: rule('list_users_in_group'), schema: { params } }, async (request) => {
     const { id } = await permitted(request, request.params.id)
-    const found = await userRows.listInGroup(db, id, pageOf(request, userFilters))
+    const page = pageOf(request, userFilters, ownDomainOnly(request.ctx))
+    const found = await userRows.listInGroup(db, id, page)
     return listed(request, 'users', found, userView(request))
   })
 

@@ -34,7 +34,7 @@ const shape = {
   is_domain: Type.Optional(Type.Boolean()),
 }
 const NewProject = Type.Object({ ...shape, name: Name(64) })
-const ProjectChange = Type.Object({ ...shape, name: Type.Optional(Name(64)) }, { minProperties: 1 })
+const ProjectChange = Type.Object({ ...shape, name: Type.Optional(Name(64)) })
 
 export const projectFilters = {
   name: { column: 'name' },

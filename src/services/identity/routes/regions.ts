@@ -17,7 +17,7 @@ const NewRegion = Type.Object({
   ...shape,
   id: Type.Optional(Type.Union([Type.String({ maxLength: 255 }), Type.Null()])),
 })
-const RegionChange = Type.Object(shape, { minProperties: 1 })
+const RegionChange = Type.Object(shape)
 
 const regionView = (request: FastifyRequest) => (region: catalogRows.Region) => ({
   ...region.extra,

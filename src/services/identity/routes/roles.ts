@@ -28,7 +28,7 @@ const shape = {
   options: Type.Optional(Immutable),
 }
 const NewRole = Type.Object({ ...shape, name: Name(255) })
-const RoleChange = Type.Object({ ...shape, name: Type.Optional(Name(255)) }, { minProperties: 1 })
+const RoleChange = Type.Object({ ...shape, name: Type.Optional(Name(255)) })
 
 export const roleView = (request: FastifyRequest) => (role: roles.Role) => ({
   ...role.extra,

@@ -15,7 +15,7 @@ const shape = {
 }
 const ServiceType = Type.String({ minLength: 1, maxLength: 255 })
 const NewService = Type.Object({ ...shape, type: ServiceType })
-const ServiceChange = Type.Object({ ...shape, type: Type.Optional(ServiceType) }, { minProperties: 1 })
+const ServiceChange = Type.Object({ ...shape, type: Type.Optional(ServiceType) })
 
 const serviceView = (request: FastifyRequest) => (service: catalogRows.CatalogService) => ({
   ...service.extra,

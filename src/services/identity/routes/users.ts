@@ -9,22 +9,10 @@ import { projectsOf } from '../logic/effective-roles.ts'
 import { TooManyFailures } from '../logic/log-in.ts'
 import { badRequest, must } from '../logic/refusals.ts'
 import * as users from '../logic/users.ts'
-import { groupFilters, groupView } from './groups.ts'
+import { groupFilters, groupView, userFilters, userView } from './people-views.ts'
 import { projectView } from './project-views.ts'
 import { ownDomain, ownDomainOnly, targetOf } from './scopes.ts'
-import {
-  extraOf,
-  isTrue,
-  listed,
-  mergeOptions,
-  Name,
-  OptionalId,
-  Options,
-  pageOf,
-  queryOf,
-  sameId,
-  selfLink,
-} from './shapes.ts'
+import { extraOf, isTrue, listed, mergeOptions, Name, OptionalId, Options, pageOf, queryOf, sameId } from './shapes.ts'
 
 const known = ['name', 'domain_id', 'enabled', 'password', 'default_project_id', 'options', 'password_expires_at']
 const Password = Type.String({ maxLength: 4096 })
@@ -36,25 +24,7 @@ const shape = {
   options: Type.Optional(Options),
 }
 const NewUser = Type.Object({ ...shape, name: Name(255) })
-const UserChange = Type.Object({ ...shape, name: Type.Optional(Name(255)) }, { minProperties: 1 })
-
-export const userFilters = {
-  name: { column: 'name' },
-  enabled: { column: 'enabled', flag: true },
-  domain_id: { column: 'domain_id' },
-} as const
-
-export const userView = (request: FastifyRequest) => (user: users.User) => ({
-  ...user.extra,
-  id: user.id,
-  name: user.name,
-  domain_id: user.domainId,
-  enabled: user.enabled,
-  ...(user.defaultProjectId === null ? {} : { default_project_id: user.defaultProjectId }),
-  options: user.options,
-  password_expires_at: user.passwordExpiresAt,
-  links: selfLink(request, `users/${user.id}`),
-})
+const UserChange = Type.Object({ ...shape, name: Type.Optional(Name(255)) })
 
 /** Source: Identity API reference, "Users". */
 export function userRoutes(app: App, deps: Deps): void {
@@ -157,7 +127,8 @@ export function userRoutes(app: App, deps: Deps): void {
 
   app.get('/v3/users/:id/groups', { config: rule('list_groups_for_user'), schema: { params } }, async (request) => {
     const { id } = await permitted(request, request.params.id)
-    const found = await groupRows.listOfUser(db, id, pageOf(request, groupFilters))
+    const page = pageOf(request, groupFilters, ownDomainOnly(request.ctx))
+    const found = await groupRows.listOfUser(db, id, page)
     return listed(request, 'groups', found, groupView(request))
   })
 }
