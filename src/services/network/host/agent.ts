@@ -41,6 +41,7 @@ export interface NetworkHostDeps {
   tunnelIp?: string
   /** How long after control's first word what nobody asked for stays. */
   graceMs?: number
+  inventoryEveryMs?: number
 }
 
 /** What a compute host asks of its machine's network host. */
@@ -62,12 +63,11 @@ export interface NetworkHost {
 }
 
 const heartbeatEveryMs = 10_000
-const inventoryEveryMs = 60_000
 const engineTimeoutMs = 60_000
 
 /** Starts the network role of a host. What it was told before is served at once; control's word comes when it comes. */
 export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
-  const { host, cloudId, bus, log, clock, graceMs = 60_000 } = deps
+  const { host, cloudId, bus, log, clock, graceMs = 60_000, inventoryEveryMs = 60_000 } = deps
   const docker = dockerNetworks(deps.engine, cloudId)
   const startedAt = clock.now()
   const opened = openOrders(join(deps.stateDir, 'host', 'network'), log)
@@ -279,7 +279,11 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     )
     for (const adopted of await Promise.allSettled(adoptions))
       if (adopted.status === 'rejected') log.warn({ err: adopted.reason }, 'a network could not be taken up again')
-    await settleExternal(orders).catch((error) => log.warn({ err: error }, 'external networks are not joined'))
+    await settleExternal(orders).then(
+      (failed) =>
+        failed.forEach((err, network) => void log.warn({ err, network }, 'an external network is not joined')),
+      (err) => log.warn({ err }, 'external networks are not joined'),
+    )
     if (stopped) return
 
     endings.push(

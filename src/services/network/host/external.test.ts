@@ -5,17 +5,17 @@ import { test } from 'node:test'
 import { startEngine } from '../../../../test/support/engine.ts'
 import { rule, startTestNetworkHost, subnet } from '../../../../test/support/network-host.ts'
 import { mustRun, runTool } from '../../../machine/net/command.ts'
-import { linkExists } from '../../../machine/net/links.ts'
+import { ipBatch, linkExists } from '../../../machine/net/links.ts'
 import { createNamespace, deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
 import { listTables } from '../../../machine/net/nft.ts'
-import { hostLinkOf, hostTableOf, namespaceOf, socketOf } from './names.ts'
+import { aliasOf, hostLinkOf, hostTableOf, namespaceOf, socketOf } from './names.ts'
 import { removeEverything } from './remove.ts'
 
 const guards = async () => (await mustRun(['ip', 'route', 'show', 'type', 'unreachable'])).trim()
 
 test('an external network', async (t) => {
   const engine = await startEngine(t)
-  const cloud = await startTestNetworkHost(t, engine, { publicNat: true, graceMs: 0 })
+  const cloud = await startTestNetworkHost(t, engine, { publicNat: true, graceMs: 0, inventoryEveryMs: 200 })
   const range = subnet('198.18.220.0/24', '198.18.220.1')
   const range6 = subnet('fd00:220::/64', 'fd00:220::1')
   const groupId = randomUUID()
@@ -79,6 +79,22 @@ test('an external network', async (t) => {
     assert.doesNotMatch(await guards(), /198\.18\.221/)
     assert.doesNotMatch(await mustRun(['ip', 'address', 'show', 'dev', link]), /198\.18\.221/)
     assert.doesNotMatch(await mustRun(['nft', 'list', 'ruleset']), /198\.18\.221/)
+  })
+
+  await t.test('what nobody asked for goes; what other clouds have stays', async () => {
+    const [stray, foreign] = [namespaceOf(randomUUID()), namespaceOf(randomUUID())]
+    for (const [name, owner] of [
+      [stray, cloud.cloudId],
+      [foreign, randomUUID()],
+    ] as const) {
+      await createNamespace(name)
+      await ipBatch(name, ['link add br0 type bridge', `link set br0 alias ${aliasOf(owner)}`])
+    }
+    const deadline = performance.now() + 10_000
+    while ((await listNamespaces()).includes(stray)) assert.ok(performance.now() < deadline, 'it is still there')
+    assert.ok((await listNamespaces()).includes(foreign))
+    await deleteNamespace(foreign)
+    assert.equal(await server.reaches('198.18.220.1'), true)
   })
 
   await t.test('removeEverything leaves nothing of this cloud, and others alone', async () => {

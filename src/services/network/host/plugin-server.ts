@@ -7,6 +7,9 @@ import type { Logger } from '../../../platform/log.ts'
 /** A plug-in's methods by name, such as `NetworkDriver.Join`: a JSON object in, a JSON object out. */
 export type PluginMethods = Readonly<Record<string, (request: Record<string, unknown>) => Promise<object> | object>>
 
+/** Calls that have no content. */
+const handshakes: ReadonlySet<string> = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities'])
+
 /** No request of Docker's comes near this; whoever sends more is not Docker. */
 const bodyMaximumBytes = 1 << 20
 
@@ -57,7 +60,11 @@ async function answer(methods: PluginMethods, request: IncomingMessage, log: Log
   // Docker takes 404 for "not implemented", and nothing else.
   if (request.method !== 'POST' || !method) return { status: 404, body: { Err: `${name} is not implemented` } }
   try {
-    const body = await method(await readJson(request))
+    const asked = await readJson(request)
+    // Engines repeat a call that broke off, but without its content; the container's next start sends it whole.
+    if (!handshakes.has(name) && Object.keys(asked).length === 0)
+      throw new Error(`${name} came without its content; start the container again`)
+    const body = await method(asked)
     return { status: 200, body }
   } catch (error) {
     log.warn({ err: error, method: name }, 'a call of the Docker plug-in failed')
