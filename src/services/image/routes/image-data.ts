@@ -21,7 +21,12 @@ export function imageDataRoutes(app: App, deps: images.Deps): void {
       if (!(body instanceof Readable))
         throw new CloudError('badRequest', 'Image data must be sent as a stream of bytes.')
       const announced = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
-      await upload(deps, ctx, request.params.id, body, announced, allowFor(request))
+      try {
+        await upload(deps, ctx, request.params.id, body, announced, allowFor(request))
+      } catch (thrown) {
+        drain(body)
+        throw thrown
+      }
       return reply.code(204).send()
     },
   )
@@ -51,4 +56,10 @@ export function imageDataRoutes(app: App, deps: images.Deps): void {
     },
   )
   only(app, '/v2/images/:id/file', ['GET', 'PUT'])
+}
+
+/** Most clients read an answer only when they have sent everything; one that goes on for too long is cut off. */
+function drain(body: Readable): void {
+  const patience = setTimeout(() => body.destroy(), 60_000).unref()
+  body.once('close', () => clearTimeout(patience)).resume()
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { eachDatabase } from '../../../../test/support/databases.ts'
 import { startImage } from '../../../../test/support/image.ts'
 
 const bare = { name: 'disk', container_format: 'bare', disk_format: 'raw' }
@@ -159,98 +160,105 @@ test('PATCH in both media types', async (t) => {
   assert.equal((await as('beta')('PATCH', url, patch([{ op: 'replace', path: '/name', value: 'mine' }]))).status, 403)
 })
 
-test('who sees what: private, shared, community, public', async (t) => {
-  const { as } = await startImage(t)
-  const make = async (visibility: string) =>
-    (await as('admin')('POST', '/v2/images', { json: { name: visibility, visibility, owner: 'alpha' } })).body.id
-  const ids: Record<string, string> = {}
-  for (const visibility of ['private', 'shared', 'community', 'public']) ids[visibility] = await make(visibility)
-  const names = async (who: string, query = '') =>
-    (await as(who)('GET', `/v2/images${query}`)).body.images.map((i: { name: string }) => i.name).toSorted()
+eachDatabase((engine, open) =>
+  test(`${engine}: who sees what: private, shared, community, public`, async (t) => {
+    const { as } = await startImage(t, { open })
+    const make = async (visibility: string) =>
+      (await as('admin')('POST', '/v2/images', { json: { name: visibility, visibility, owner: 'alpha' } })).body.id
+    const ids: Record<string, string> = {}
+    for (const visibility of ['private', 'shared', 'community', 'public']) ids[visibility] = await make(visibility)
+    const names = async (who: string, query = '') =>
+      (await as(who)('GET', `/v2/images${query}`)).body.images.map((i: { name: string }) => i.name).toSorted()
 
-  assert.deepEqual(await names('alpha'), ['community', 'private', 'public', 'shared'])
-  assert.deepEqual(await names('admin'), ['private', 'public', 'shared'])
-  assert.deepEqual(await names('beta'), ['public'])
-  assert.deepEqual(await names('beta', '?visibility=community'), ['community'])
-  assert.deepEqual(await names('beta', '?visibility=all'), ['community', 'public'])
-  for (const [visibility, status] of [
-    ['private', 404],
-    ['shared', 404],
-    ['community', 200],
-    ['public', 200],
-  ] as const) {
-    assert.equal((await as('beta')('GET', `/v2/images/${ids[visibility]}`)).status, status, visibility)
-    assert.equal((await as('beta')('DELETE', `/v2/images/${ids[visibility]}`)).status, status === 200 ? 403 : 404)
-  }
+    assert.deepEqual(await names('alpha'), ['community', 'private', 'public', 'shared'])
+    assert.deepEqual(await names('admin'), ['private', 'public', 'shared'])
+    assert.deepEqual(await names('beta'), ['public'])
+    assert.deepEqual(await names('beta', '?visibility=community'), ['community'])
+    assert.deepEqual(await names('beta', '?visibility=all'), ['community', 'public'])
+    for (const [visibility, status] of [
+      ['private', 404],
+      ['shared', 404],
+      ['community', 200],
+      ['public', 200],
+    ] as const) {
+      assert.equal((await as('beta')('GET', `/v2/images/${ids[visibility]}`)).status, status, visibility)
+      assert.equal((await as('beta')('DELETE', `/v2/images/${ids[visibility]}`)).status, status === 200 ? 403 : 404)
+    }
 
-  const members = `/v2/images/${ids.shared}/members`
-  assert.equal((await as('beta')('POST', members, { json: { member: 'beta' } })).status, 404)
-  const added = await as('alpha')('POST', members, { json: { member: 'beta' } })
-  assert.deepEqual([added.status, added.body.status, added.body.member_id], [200, 'pending', 'beta'])
-  assert.equal((await as('alpha')('POST', members, { json: { member: 'beta' } })).status, 409)
-  assert.deepEqual(await names('beta'), ['public'])
-  assert.deepEqual(await names('beta', '?visibility=shared&member_status=pending'), ['shared'])
-  assert.equal((await as('alpha')('PUT', `${members}/beta`, { json: { status: 'accepted' } })).status, 403)
-  assert.equal((await as('beta')('PUT', `${members}/beta`, { json: { status: 'nonsense' } })).status, 400)
-  assert.equal((await as('beta')('PUT', `${members}/beta`, { json: { status: 'accepted' } })).status, 200)
-  assert.deepEqual(await names('beta'), ['public', 'shared'])
-  assert.equal((await as('beta')('DELETE', `${members}/beta`)).status, 403)
-  assert.equal((await as('alpha')('DELETE', `${members}/beta`)).status, 204)
-  assert.equal((await as('beta')('GET', `/v2/images/${ids.shared}`)).status, 404)
-  assert.equal((await as('alpha')('POST', `/v2/images/${ids.private}/members`, { json: { member: 'b' } })).status, 403)
-})
+    const members = `/v2/images/${ids.shared}/members`
+    assert.equal((await as('beta')('POST', members, { json: { member: 'beta' } })).status, 404)
+    const added = await as('alpha')('POST', members, { json: { member: 'beta' } })
+    assert.deepEqual([added.status, added.body.status, added.body.member_id], [200, 'pending', 'beta'])
+    assert.equal((await as('alpha')('POST', members, { json: { member: 'beta' } })).status, 409)
+    assert.deepEqual(await names('beta'), ['public'])
+    assert.deepEqual(await names('beta', '?visibility=shared&member_status=pending'), ['shared'])
+    assert.equal((await as('alpha')('PUT', `${members}/beta`, { json: { status: 'accepted' } })).status, 403)
+    assert.equal((await as('beta')('PUT', `${members}/beta`, { json: { status: 'nonsense' } })).status, 400)
+    assert.equal((await as('beta')('PUT', `${members}/beta`, { json: { status: 'accepted' } })).status, 200)
+    assert.deepEqual(await names('beta'), ['public', 'shared'])
+    assert.equal((await as('beta')('DELETE', `${members}/beta`)).status, 403)
+    assert.equal((await as('alpha')('DELETE', `${members}/beta`)).status, 204)
+    assert.equal((await as('beta')('GET', `/v2/images/${ids.shared}`)).status, 404)
+    assert.equal(
+      (await as('alpha')('POST', `/v2/images/${ids.private}/members`, { json: { member: 'b' } })).status,
+      403,
+    )
+  }),
+)
 
-test('lists are filtered, sorted and paged', async (t) => {
-  const { as } = await startImage(t)
-  const alpha = as('alpha')
-  for (let i = 0; i < 7; i++) {
-    const json = { ...bare, name: `n${i}`, tags: [i % 2 ? 'odd' : 'even'], min_ram: i, number: String(i) }
-    const { id } = (await alpha('POST', '/v2/images', { json })).body
-    if (i > 1) await alpha('PUT', `/v2/images/${id}/file`, { bytes: Buffer.alloc(10 * i) })
-  }
-  const names = async (query: string) => {
-    const { status, body, text } = await alpha('GET', `/v2/images?${query}`)
-    return status === 200 ? body.images.map((i: { name: string }) => i.name).join(' ') : `${status} ${text}`
-  }
-  assert.equal(await names('sort=name:asc'), 'n0 n1 n2 n3 n4 n5 n6')
-  assert.equal(await names(''), 'n6 n5 n4 n3 n2 n1 n0')
-  assert.equal(await names('sort_key=size&sort_dir=asc&limit=3'), 'n1 n0 n2')
-  assert.equal(await names('tag=odd&sort=name:asc'), 'n1 n3 n5')
-  assert.equal(await names('tag=odd&tag=even'), '')
-  assert.equal(await names('number=4'), 'n4')
-  assert.equal(await names('status=active&size_min=30&size_max=50&sort=name:asc'), 'n3 n4 n5')
-  assert.equal(await names('name=in:n1,"n2"&sort=name:asc'), 'n1 n2')
-  assert.equal(await names('status=in:queued,saving&sort=name:asc'), 'n0 n1')
-  assert.equal(await names('created_at=gt:2999-01-01T00:00:00Z'), '')
-  assert.equal(await names('created_at=lte:2999-01-01T00:00:00Z&name=n3'), 'n3')
-  assert.equal(await names('os_hidden=true'), '')
-  assert.equal(await names('owner=beta'), '')
-  for (const bad of [
-    'limit=x',
-    'limit=-1',
-    'sort=colour',
-    'sort=name:up',
-    'visibility=odd',
-    'created_at=gt:noon',
-    'name=gt:x',
-    'size_min=big',
-    'protected=maybe',
-    'marker=11111111-2222-3333-4444-555555555555',
-    'changes-since=2020-01-01',
-    'sort=name&sort_key=name',
-  ]) {
-    assert.match(await names(bad), /^400/, bad)
-  }
-  const seen: string[] = []
-  let url: string | undefined = '/v2/images?limit=3&sort=status:asc,name:desc'
-  while (url) {
-    const { body } = await alpha('GET', url)
-    seen.push(...body.images.map((i: { name: string }) => i.name))
-    assert.equal(body.first, '/v2/images?limit=3&sort=status%3Aasc%2Cname%3Adesc')
-    url = body.next
-  }
-  assert.equal(seen.join(' '), 'n6 n5 n4 n3 n2 n1 n0')
-})
+eachDatabase((engine, open) =>
+  test(`${engine}: lists are filtered, sorted and paged`, async (t) => {
+    const { as } = await startImage(t, { open })
+    const alpha = as('alpha')
+    for (let i = 0; i < 7; i++) {
+      const json = { ...bare, name: `n${i}`, tags: [i % 2 ? 'odd' : 'even'], min_ram: i, number: String(i) }
+      const { id } = (await alpha('POST', '/v2/images', { json })).body
+      if (i > 1) await alpha('PUT', `/v2/images/${id}/file`, { bytes: Buffer.alloc(10 * i) })
+    }
+    const names = async (query: string) => {
+      const { status, body, text } = await alpha('GET', `/v2/images?${query}`)
+      return status === 200 ? body.images.map((i: { name: string }) => i.name).join(' ') : `${status} ${text}`
+    }
+    assert.equal(await names('sort=name:asc'), 'n0 n1 n2 n3 n4 n5 n6')
+    assert.equal(await names(''), 'n6 n5 n4 n3 n2 n1 n0')
+    assert.equal(await names('sort_key=size&sort_dir=asc&limit=3'), 'n1 n0 n2')
+    assert.equal(await names('tag=odd&sort=name:asc'), 'n1 n3 n5')
+    assert.equal(await names('tag=odd&tag=even'), '')
+    assert.equal(await names('number=4'), 'n4')
+    assert.equal(await names('status=active&size_min=30&size_max=50&sort=name:asc'), 'n3 n4 n5')
+    assert.equal(await names('name=in:n1,"n2"&sort=name:asc'), 'n1 n2')
+    assert.equal(await names('status=in:queued,saving&sort=name:asc'), 'n0 n1')
+    assert.equal(await names('created_at=gt:2999-01-01T00:00:00Z'), '')
+    assert.equal(await names('created_at=lte:2999-01-01T00:00:00Z&name=n3'), 'n3')
+    assert.equal(await names('os_hidden=true'), '')
+    assert.equal(await names('owner=beta'), '')
+    for (const bad of [
+      'limit=x',
+      'limit=-1',
+      'sort=colour',
+      'sort=name:up',
+      'visibility=odd',
+      'created_at=gt:noon',
+      'name=gt:x',
+      'size_min=big',
+      'protected=maybe',
+      'marker=11111111-2222-3333-4444-555555555555',
+      'changes-since=2020-01-01',
+      'sort=name&sort_key=name',
+    ]) {
+      assert.match(await names(bad), /^400/, bad)
+    }
+    const seen: string[] = []
+    let url: string | undefined = '/v2/images?limit=3&sort=status:asc,name:desc'
+    while (url) {
+      const { body } = await alpha('GET', url)
+      seen.push(...body.images.map((i: { name: string }) => i.name))
+      assert.equal(body.first, '/v2/images?limit=3&sort=status%3Aasc%2Cname%3Adesc')
+      url = body.next
+    }
+    assert.equal(seen.join(' '), 'n6 n5 n4 n3 n2 n1 n0')
+  }),
+)
 
 test('tags, deactivation, schemas and versions', async (t) => {
   const { as } = await startImage(t)
