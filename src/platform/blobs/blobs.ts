@@ -12,6 +12,14 @@ export interface Stored {
   sha512: string
 }
 
+export interface PutOptions {
+  key?: string
+  maxBytes?: number
+  /** A source that gives nothing for so long has failed: its sender may be gone without a word. */
+  idleMs?: number
+  signal?: AbortSignal
+}
+
 /**
  * Bytes on disk, known by key. A key is written once and never changes; what a key means (a blob, an archive whose
  * ranges are blobs) is its owner's to say, in the owner's tables, in the owner's transaction.
@@ -22,7 +30,7 @@ export interface BlobStore {
    * fresh id. A stream that fails or is aborted leaves nothing behind. `maxBytes` exceeded → CloudError `tooLarge`.
    * A full disk → CloudError `noSpace`.
    */
-  put(source: Readable, options?: { key?: string; maxBytes?: number; signal?: AbortSignal }): Promise<Stored>
+  put(source: Readable, options?: PutOptions): Promise<Stored>
   /** `start` and `end` are byte offsets, `end` exclusive. @throws NotFound */
   open(key: string, range?: { start: number; end: number }): Promise<Readable>
   size(key: string): Promise<number>

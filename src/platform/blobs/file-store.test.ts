@@ -84,6 +84,10 @@ test('a stream that breaks, is aborted or is too large leaves nothing behind', a
   abort.abort()
   await assert.rejects(aborted, { kind: 'unavailable' })
 
+  const silent = new PassThrough()
+  silent.write('half')
+  await assert.rejects(blobs.put(silent, { idleMs: 20 }), { kind: 'unavailable', message: /Nothing came for 0.02 s/ })
+
   const large = new PassThrough()
   large.write('12345')
   large.write('67890')

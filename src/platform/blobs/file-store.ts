@@ -7,7 +7,7 @@ import { systemClock } from '../clock.ts'
 import { CloudError, NotFound } from '../errors.ts'
 import { newHexId } from '../ids.ts'
 import type { Logger } from '../log.ts'
-import type { BlobStore, Stored } from './blobs.ts'
+import type { BlobStore, PutOptions, Stored } from './blobs.ts'
 
 /**
  * Opens (and makes, 0700) a store in `dir`: `data/<last two characters of the key>/<key>`, and `tmp/` for what is being
@@ -32,7 +32,7 @@ export async function openFileBlobs(dir: string, log: Logger): Promise<BlobStore
       const key = checked(options.key ?? newHexId())
       const half = join(tmp, newHexId())
       try {
-        const stored = await write(half, source, key, options.maxBytes, options.signal)
+        const stored = await write(half, source, key, options)
         // The folder's own entry must be on disk before a row may name what is in it.
         if (await mkdir(folder(key), { recursive: true, mode: 0o700 })) await syncFolder(data)
         await link(half, path(key)) // unlike rename, refuses to replace
@@ -86,21 +86,23 @@ async function write(
   path: string,
   source: Readable,
   key: string,
-  maxBytes = Number.POSITIVE_INFINITY,
-  signal?: AbortSignal,
+  { maxBytes = Number.POSITIVE_INFINITY, idleMs, signal }: PutOptions,
 ): Promise<Stored> {
   const hashes = { sha256: createHash('sha256'), md5: createHash('md5'), sha512: createHash('sha512') }
   let size = 0
   const stop = () => source.destroy(new CloudError('unavailable', 'The upload was aborted.'))
+  const giveUp = () => source.destroy(new CloudError('unavailable', `Nothing came for ${(idleMs ?? 0) / 1000} s.`))
   const ignore = () => {} // a source that fails before it is read from: the loop below sees it too
   source.on('error', ignore)
   signal?.throwIfAborted()
   signal?.addEventListener('abort', stop, { once: true })
   const file = await open(path, 'wx', 0o600)
+  const idle = idleMs === undefined ? undefined : setTimeout(giveUp, idleMs)
   try {
     // A refused stream is left to its owner, who may still want to answer on the same connection.
     for await (const chunk of source.iterator({ destroyOnReturn: false })) {
       const bytes: Buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+      idle?.refresh()
       size += bytes.length
       if (size > maxBytes) throw new CloudError('tooLarge', `The data is larger than the ${maxBytes} bytes allowed.`)
       const written = writeAll(file, bytes)
@@ -109,6 +111,7 @@ async function write(
     }
     await file.sync()
   } finally {
+    clearTimeout(idle)
     signal?.removeEventListener('abort', stop)
     source.off('error', ignore)
     await file.close()

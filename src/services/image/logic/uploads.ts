@@ -88,9 +88,12 @@ async function begin(
 const tooLarge = (most: number): CloudError =>
   new CloudError('tooLarge', `The incoming image is too large: at most ${most} bytes are accepted.`)
 
+/** A sender that was cut off from power or network says nothing; without this its image would be `saving` for ever. */
+const idleMs = 300_000
+
 async function receive({ blobs, sizeMaxBytes }: Deps, data: Readable, key: string): Promise<Stored> {
   try {
-    return await blobs.put(data, sizeMaxBytes > 0 ? { key, maxBytes: sizeMaxBytes } : { key })
+    return await blobs.put(data, { key, idleMs, ...(sizeMaxBytes > 0 ? { maxBytes: sizeMaxBytes } : {}) })
   } catch (thrown) {
     if (!(thrown instanceof CloudError)) {
       if (!data.errored) throw thrown
