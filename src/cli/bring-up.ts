@@ -6,6 +6,7 @@ import { type Logger, newLogger } from '../platform/log.ts'
 import { serveControl } from './control-socket.ts'
 import { writeCredentials } from './credentials.ts'
 import { ensureEngine, type ReadyEngine } from './engine.ts'
+import { giveBackMemory, memory } from './memory.ts'
 import { stopEngine, watchEngine } from './own-engine.ts'
 import type { Progress } from './progress.ts'
 import type { RunningCloud, StartCloud } from './running-cloud.ts'
@@ -44,6 +45,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, progress.step)
     await firstServerSettled(cloud, progress)
     progress.ready(await summaryOf(config, cloud))
+    giveBackMemory()
     log.info({ version: versionOfBerth(), cloudId }, 'the cloud is up')
     log.info({ signal: await asked.signal }, 'the cloud ends')
   } catch (error) {
@@ -89,12 +91,6 @@ const about = (config: Config) => ({
   stateDir: config.stateDir,
   ...memory(),
 })
-
-function memory() {
-  const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
-  const MiB = (bytes: number) => Math.round(bytes / 1024 / 1024)
-  return { residentMiB: MiB(rss), heapMiB: MiB(heapTotal), heapUsedMiB: MiB(heapUsed), externalMiB: MiB(external) }
-}
 
 /** The first SIGTERM or SIGINT asks for an orderly end; a second one, by an impatient hand, ends at once. */
 function untilAsked(): { signal: Promise<string>; forget(): void } {
