@@ -198,3 +198,19 @@ test('a domain’s own role gives what it implies, and is in no token itself', a
   assert.equal(await w.act('DELETE', `projects/${w.top}/users/${w.alice}/roles/${own}`), 204)
   assert.equal(w.identity.authenticate(token, 'req-1'), null)
 })
+
+test('a log-in under way while the role is taken away gains nothing by it', async (t) => {
+  const w = await world(t)
+  const grant = `projects/${w.top}/users/${w.alice}/roles/${w.roles.member}`
+  const again = { methods: ['token'], token: { id: await w.tokenOf('alice', 'a-secret', 'unscoped') } }
+  const body = { auth: { identity: again, scope: { project: { id: w.top } } } }
+  for (let round = 0; round < 20; round++) {
+    await w.act('PUT', grant)
+    const logIns = Array.from({ length: 4 }, () => w.call('POST', '/v3/auth/tokens', { body }))
+    const [taken, ...replies] = await Promise.all([w.act('DELETE', grant), ...logIns])
+    assert.equal(taken, 204)
+    for (const reply of replies)
+      if (reply.status === 201)
+        assert.equal(w.identity.authenticate(String(reply.headers['x-subject-token']), 'req-1'), null)
+  }
+})

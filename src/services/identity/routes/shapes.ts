@@ -69,11 +69,13 @@ export function pageOf(request: FastifyRequest, filterable: Filterable, more: re
   return { filters, marker: query.marker ?? null, limit: limit === null ? null : limit + 1 }
 }
 
+const maxLimit = 10_000
+
 function limitOf(query: Readonly<Record<string, string | undefined>>): number | null {
   if (query.limit === undefined) return null
   const limit = Number(query.limit)
   if (!/^\d+$/.test(query.limit) || limit < 1) throw badRequest(`Invalid input for field 'limit': ${query.limit}`)
-  return limit
+  return Math.min(limit, maxLimit)
 }
 
 /** `{"users": […], "links": {…}}`. */
