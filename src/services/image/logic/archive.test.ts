@@ -145,6 +145,30 @@ test('an OCI layout keeps its manifest byte for byte; of several platforms this 
   assert.equal((await indexArchive(await fileOf(t, await tarOf(foreign)))).architecture, 's390x')
 })
 
+test('what Docker writes since version 25: both layouts over the same blobs, an entry for each tag', async (t) => {
+  const config = configOf([layer])
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: manifestType,
+    config: descriptor('application/vnd.oci.image.config.v1+json', config),
+    layers: [descriptor('application/vnd.oci.image.layer.v1.tar', layer)],
+  })
+  const entry = (tag: string) =>
+    descriptor(manifestType, manifest, { annotations: { 'org.opencontainers.image.ref.name': tag } })
+  const parts: Part[] = [
+    [{ name: 'blobs/', type: 'directory' }],
+    ...[config, layer, manifest].map(blob),
+    indexOf(entry('one'), entry('two')),
+    ['manifest.json', json([{ Config: blob(config)[0], RepoTags: ['x:one', 'x:two'], Layers: [blob(layer)[0]] }])],
+    layout,
+  ]
+  const index = await indexArchive(await fileOf(t, await tarOf(parts)))
+  assert.deepEqual([index.layout, index.manifest.content], ['oci', manifest.toString()])
+  const another = ociImage([gzipSync(layer)], configOf([layer], { created: '2020-01-01T00:00:00Z' }))
+  const two = [...parts, ...another.parts, indexOf(entry('one'), descriptor(manifestType, another.manifest))]
+  await assert.rejects(indexArchive(await fileOf(t, await tarOf(two))), { message: /holds 2 images; save them one by/ })
+})
+
 const config = configOf([layer])
 const oneLayer = (name: string, extra: Part[] = []): Part[] => [
   ['config.json', config],

@@ -81,19 +81,19 @@ async function choose(
   depth = 0,
 ): Promise<Descriptor> {
   if (depth > 3) throw bad('has indexes nested deeper than three')
-  // BuildKit's attestations stand beside the images, with a platform of their own.
-  const images = from.filter((d) => d.platform?.os !== 'unknown')
+  // BuildKit's attestations stand beside the images, with a platform of their own; a second tag is a second entry.
+  const images = [...new Map(from.filter((d) => d.platform?.os !== 'unknown').map((d) => [d.digest, d])).values()]
   const matching = images.filter(
     (d) => d.platform?.os === platform.os && d.platform.architecture === platform.architecture,
   )
-  const [chosen, another] = matching.length > 0 ? matching : images
+  const chosen = matching[0] ?? images[0]
   if (!chosen) throw bad('holds no image')
-  if (another && matching.length === 0) {
-    const there = images.map((d) => (d.platform ? `${d.platform.os}/${d.platform.architecture}` : 'unnamed'))
+  const isOneOfSeveral = depth === 0 ? matching.length > 1 : false // deeper down they are variants of one architecture
+  if (isOneOfSeveral || (matching.length === 0 && images.length > 1)) {
+    const there = images.map((d) => (d.platform ? `${d.platform.os}/${d.platform.architecture}` : null))
+    if (isOneOfSeveral || there.includes(null)) throw bad(`holds ${images.length} images; save them one by one`)
     throw bad(`holds images for ${there.join(', ')}; none is for ${platform.os}/${platform.architecture}`)
   }
-  if (another && another.digest !== chosen.digest && matching.length > 1 && depth === 0)
-    throw bad(`holds ${matching.length} images; save them one by one`)
   if (chosen.mediaType === mediaTypes.ociManifest || chosen.mediaType === mediaTypes.dockerManifest) return chosen
   if (chosen.mediaType !== mediaTypes.ociIndex && chosen.mediaType !== mediaTypes.dockerList)
     throw bad(`holds no container image, but ${chosen.mediaType}`)
