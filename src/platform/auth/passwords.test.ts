@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { stat } from 'node:fs/promises'
 import { test } from 'node:test'
 import { hashPassword, needsRehash, verifyPassword } from './passwords.ts'
 
@@ -27,4 +28,20 @@ test('a hash of another program is verified at its own cost, and is due for a ne
 
 test('a stored hash in another form is an error, not a wrong password', async () => {
   await assert.rejects(verifyPassword('x', '$2b$12$abc'), /not in the form/)
+})
+
+test('a burst of log-ins leaves the thread pool room for others', async () => {
+  const hash = await hashPassword('x')
+  const order: string[] = []
+  const burst = Promise.all(Array.from({ length: 12 }, () => verifyPassword('x', hash))).then(() => order.push('burst'))
+  await stat('/').then(() => order.push('file'))
+  await burst
+  assert.deepEqual(order, ['file', 'burst'])
+})
+
+test('a failure gives its place back', async () => {
+  const bad = '$argon2id$v=19$m=1,t=1,p=9$c29tZXNhbHQ$AAAAAAAA' // less memory than eight blocks a lane
+  const failures = await Promise.allSettled(Array.from({ length: 8 }, () => verifyPassword('x', bad)))
+  assert.ok(failures.every((each) => each.status === 'rejected'))
+  assert.equal(await verifyPassword('x', await hashPassword('x')), true)
 })

@@ -1,4 +1,5 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 
 /** Source: OWASP Password Storage Cheat Sheet, Argon2id, second recommended setting. Measured here: 30 ms of one core. */
@@ -6,7 +7,27 @@ const cost = { memory: 19_456, passes: 2, parallelism: 1 } // memory in KiB
 const saltBytes = 16
 const tagBytes = 32
 
-const derive = promisify(argon2)
+/**
+ * The thread pool (4 threads) also syncs the database: a burst of log-ins must leave it a thread, or every write waits
+ * behind the burst. More at once than cores would only make each slower.
+ */
+const atOnce = Math.min(availableParallelism(), 3)
+let running = 0
+const waiting: (() => void)[] = []
+
+const deriveNow = promisify(argon2)
+
+async function derive(...args: Parameters<typeof deriveNow>): Promise<Buffer> {
+  if (running < atOnce) running++
+  else await new Promise<void>((resolve) => waiting.push(resolve)) // takes over the place of the one that ends
+  try {
+    return await deriveNow(...args)
+  } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else running--
+  }
+}
 
 /** A hash nobody's password has: what an unknown user's password is compared with, so that it takes as long. */
 const nobody = `${header(cost)}$${base64(Buffer.alloc(saltBytes, 1))}$${base64(Buffer.alloc(tagBytes))}`

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
-import { objectOf, onPage, type Page } from './lists.ts'
+import { inChunks, objectOf, onPage, type Page } from './lists.ts'
 import type { GroupsTable } from './tables.ts'
 
 export interface Group {
@@ -43,8 +43,9 @@ export async function findByName(db: Db, domainId: string, name: string): Promis
 }
 
 export async function findAll(db: Db, ids: readonly string[]): Promise<Group[]> {
-  if (ids.length === 0) return []
-  const rows = await db.selectFrom('identity_groups').selectAll().where('id', 'in', ids).orderBy('id').execute()
+  const rows = await inChunks(ids, (some) =>
+    db.selectFrom('identity_groups').selectAll().where('id', 'in', some).orderBy('id').execute(),
+  )
   return rows.map(fromRow)
 }
 
@@ -124,8 +125,9 @@ export async function isMember(db: Db, groupId: string, userId: string): Promise
 /** Group id → its members' ids. */
 export async function membersOf(db: Db, groupIds: readonly string[]): Promise<Map<string, string[]>> {
   const members = new Map<string, string[]>(groupIds.map((id) => [id, []]))
-  if (groupIds.length === 0) return members
-  const rows = await db.selectFrom('identity_memberships').selectAll().where('group_id', 'in', groupIds).execute()
+  const rows = await inChunks(groupIds, (some) =>
+    db.selectFrom('identity_memberships').selectAll().where('group_id', 'in', some).execute(),
+  )
   for (const row of rows) members.get(row.group_id)?.push(row.user_id)
   return members
 }

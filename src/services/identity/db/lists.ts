@@ -59,3 +59,16 @@ function condition({ column, operator, value }: Filter): RawBuilder<unknown> {
 export const objectOf = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>
 
 export const flag = (value: boolean): Flag => (value ? 1 : 0)
+
+/** Both engines bound the parameters of a statement (SQLite at 32,766). */
+const chunk = 10_000
+
+/** Runs a query over any number of ids, a bounded number at a time. */
+export async function inChunks<T>(
+  ids: readonly string[],
+  load: (some: readonly string[]) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const found: T[] = []
+  for (let at = 0; at < ids.length; at += chunk) found.push(...(await load(ids.slice(at, at + chunk))))
+  return found
+}

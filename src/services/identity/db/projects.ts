@@ -1,6 +1,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
-import { flag, objectOf, onPage, type Page } from './lists.ts'
+import { flag, inChunks, objectOf, onPage, type Page } from './lists.ts'
 import type { ProjectsTable } from './tables.ts'
 
 export interface Project {
@@ -68,8 +68,9 @@ export async function findByName(db: Db, domainId: string | null, name: string):
 }
 
 export async function findAll(db: Db, ids: readonly string[]): Promise<Project[]> {
-  if (ids.length === 0) return []
-  const rows = await db.selectFrom('identity_projects').selectAll().where('id', 'in', ids).orderBy('id').execute()
+  const rows = await inChunks(ids, (some) =>
+    db.selectFrom('identity_projects').selectAll().where('id', 'in', some).orderBy('id').execute(),
+  )
   return rows.map(fromRow)
 }
 
@@ -111,7 +112,9 @@ export async function descendants(db: Db, id: string): Promise<Project[]> {
   const found: Project[] = []
   let generation = [id]
   while (generation.length > 0) {
-    const rows = await db.selectFrom('identity_projects').selectAll().where('parent_id', 'in', generation).execute()
+    const rows = await inChunks(generation, (some) =>
+      db.selectFrom('identity_projects').selectAll().where('parent_id', 'in', some).execute(),
+    )
     found.push(...rows.map(fromRow))
     generation = rows.map((row) => row.id)
   }

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
-import { objectOf, onPage, type Page } from './lists.ts'
+import { inChunks, objectOf, onPage, type Page } from './lists.ts'
 import type { RolesTable } from './tables.ts'
 
 export interface Role {
@@ -48,8 +48,9 @@ export async function findByName(db: Db, domainId: string | null, name: string):
 }
 
 export async function findAll(db: Db, ids: readonly string[]): Promise<Role[]> {
-  if (ids.length === 0) return []
-  const rows = await db.selectFrom('identity_roles').selectAll().where('id', 'in', ids).orderBy('id').execute()
+  const rows = await inChunks(ids, (some) =>
+    db.selectFrom('identity_roles').selectAll().where('id', 'in', some).orderBy('id').execute(),
+  )
   return rows.map(fromRow)
 }
 

@@ -1,6 +1,6 @@
 import type { Insertable, Selectable } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
-import { flag, objectOf, onPage, type Page } from './lists.ts'
+import { flag, inChunks, objectOf, onPage, type Page } from './lists.ts'
 import type { UsersTable } from './tables.ts'
 
 export interface User {
@@ -62,8 +62,9 @@ export async function findByName(db: Db, domainId: string, name: string): Promis
 }
 
 export async function findAll(db: Db, ids: readonly string[]): Promise<User[]> {
-  if (ids.length === 0) return []
-  const rows = await db.selectFrom('identity_users').selectAll().where('id', 'in', ids).orderBy('id').execute()
+  const rows = await inChunks(ids, (some) =>
+    db.selectFrom('identity_users').selectAll().where('id', 'in', some).orderBy('id').execute(),
+  )
   return rows.map(fromRow)
 }
 
