@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { type Control, createControl } from '../../src/control.ts'
 import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
@@ -47,6 +46,8 @@ export interface TestCloud {
   as(user: 'admin' | 'demo'): Caller
   /** Runs every loop until nothing is left to do. */
   settle(): Promise<void>
+  /** Resolves when nothing is on the bus. */
+  idle(): Promise<void>
 }
 
 export interface CloudOptions {
@@ -55,10 +56,14 @@ export interface CloudOptions {
   config?: Partial<Config>
 }
 
+let clouds = 0
+/** Below the range that outgoing connections take, and not where a test file running beside this one is. */
+const nextPortBase = (): number => 1000 + ((process.pid * 7 + clouds++) % 210) * 100
+
 /** The whole control plane on a real database, with simulated hosts: nothing runs, everything else is as it is. */
 export async function startCloud(t: TestContext, options: CloudOptions = {}): Promise<TestCloud> {
   const stateDir = await temporaryDirectory(t)
-  const config: Config = { ...base, stateDir, portBase: randomInt(100, 500) * 100, ...options.config }
+  const config: Config = { ...base, stateDir, portBase: nextPortBase(), ...options.config }
   const log = newLogger('silent')
   const clock = systemClock
   const database = await (options.open ?? openTestSqlite)(t)
@@ -123,6 +128,7 @@ export async function startCloud(t: TestContext, options: CloudOptions = {}): Pr
     drivers,
     as: (user) => caller(config, tokens[user], user === 'admin' ? seeded.adminProjectId : seeded.demoProjectId),
     settle: () => control.loops.settle(),
+    idle: () => bus.idle(),
   }
 }
 

@@ -14,6 +14,8 @@ export interface ComputeCloud extends TestCloud {
   boot(who: 'admin' | 'demo', wanted?: object): Promise<string>
   show(who: 'admin' | 'demo', id: string, headers?: Record<string, string>): Promise<Answer['body']>
   act(who: 'admin' | 'demo', id: string, action: object, headers?: Record<string, string>): Promise<Answer>
+  /** For what waits for a moment to come. */
+  until(holds: () => Promise<boolean>): Promise<void>
 }
 
 export async function startComputeCloud(t: TestContext, options: CloudOptions = {}): Promise<ComputeCloud> {
@@ -45,6 +47,13 @@ export async function startComputeCloud(t: TestContext, options: CloudOptions = 
       return body.server
     },
     act: (who, id, action, headers = latest) => cloud.as(who).post('compute', `${path(id)}/action`, action, headers),
+    async until(holds) {
+      const deadline = performance.now() + 20_000
+      while (!(await holds())) {
+        assert.ok(performance.now() < deadline, 'not within 20 s')
+        await cloud.settle()
+      }
+    },
   }
   return self
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { pack } from 'tar-stream'
 import { systemClock } from '../../../platform/clock.ts'
 import { type CloudError, NotFound } from '../../../platform/errors.ts'
 import type { ServerOrder } from '../messages.ts'
@@ -125,7 +126,7 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
       await work(signal)
       said('committed')
       said('uploading')
-      await upload(async () => Readable.from([Buffer.alloc(1024)]), order, signal) // an archive with nothing in it
+      await upload(emptyImage, order, signal)
       said('done')
     },
     sweepSnapshots: async () => 0,
@@ -156,4 +157,14 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
       if (servers.delete(serverId)) changed(serverId)
     },
   }
+}
+
+/** What `docker save` writes of an image without layers. */
+async function emptyImage(): Promise<Readable> {
+  const config = { architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [] } }
+  const archive = pack()
+  archive.entry({ name: 'config.json' }, JSON.stringify(config))
+  archive.entry({ name: 'manifest.json' }, JSON.stringify([{ Config: 'config.json', RepoTags: null, Layers: [] }]))
+  archive.finalize()
+  return Readable.from(archive)
 }

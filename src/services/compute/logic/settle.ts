@@ -66,7 +66,8 @@ function reached(server: Server, report: ServerReport, now: Now): Settled {
       ...{ updatedAt: now.at, vmState, powerState, seenGeneration: server.generation },
       ...{ containerId: report.containerId, tries: 0, retryAtMs: null, progress: 0 },
       taskState: isSnapshotTask(server.taskState) ? server.taskState : null,
-      fault: null,
+      // Why it had ended by itself stays to be read while it is down.
+      fault: report.seen === 'stopped' && server.vmState === 'stopped' ? server.fault : null,
       exit: report.seen === 'stopped' ? report.exit : null,
       launchedAt: server.launchedAt ?? now.at,
     },
@@ -84,8 +85,10 @@ function astray(server: Server, report: ServerReport, inventory: boolean, now: N
         ...{ updatedAt: now.at, wish: 'stopped', vmState: 'stopped', powerState: power.shutdown },
         // A new generation, so that the host too knows that it stays down.
         ...{ generation: server.generation + 1, containerId: report.containerId, exit: report.exit },
-        ...{ tries: 0, retryAtMs: null, fault: null, launchedAt: server.launchedAt ?? now.at },
+        ...{ tries: 0, retryAtMs: null, fault: endFault(report.exit, now), launchedAt: server.launchedAt ?? now.at },
         taskState: isSnapshotTask(server.taskState) ? server.taskState : null,
+        // Nobody asked for the order that follows.
+        actionId: null,
       },
       done ? { problem: null } : null,
     )
@@ -93,6 +96,18 @@ function astray(server: Server, report: ServerReport, inventory: boolean, now: N
   // Not settled any more: the loop sends the order again.
   if (server.seenGeneration < server.generation) return nothing
   return changed(orderAgain(server, now))
+}
+
+/** Shown with SHUTOFF; a process that ended well needs no explanation. */
+function endFault(exit: ServerReport['exit'], now: Now): ServerFault | null {
+  if (!exit || (exit.code === 0 && !exit.outOfMemory)) return null
+  const cause = exit.outOfMemory ? 'ran out of memory and ended' : 'ended'
+  return {
+    code: 500,
+    message: `The server's first process ${cause} by itself with code ${exit.code}.`,
+    ...(exit.lastOutput ? { details: exit.lastOutput } : {}),
+    created: now.at,
+  }
 }
 
 const orderAgain = (server: Server, now: Now): ServerPatch => ({

@@ -71,38 +71,39 @@ const taskOf = { committed: 'image_pending_upload', uploading: 'image_uploading'
 /** What a host said of a snapshot, written down if it still matters. */
 export async function apply(deps: Deps, report: SnapshotReport): Promise<void> {
   const { database, clock, nudge } = deps.ground
-  await database.write(async (trx) => {
+  const retryInMs = await database.write(async (trx) => {
     const at = clock.now()
     const snapshot = await snapshotRows.find(trx, report.snapshotId)
-    if (!snapshot || snapshot.open === 0 || snapshot.host !== report.host) return
+    if (!snapshot || snapshot.open === 0 || snapshot.host !== report.host) return null
     switch (report.state) {
       case 'committed':
       case 'uploading': {
         const server = await serverRows.find(trx, snapshot.server_id)
         const taskState = taskOf[report.state]
-        if (!server || !isSnapshotTask(server.taskState) || server.taskState === taskState) return
+        if (!server || !isSnapshotTask(server.taskState) || server.taskState === taskState) return null
         await serverRows.update(trx, server.id, { taskState, updatedAt: at })
-        return
+        return null
       }
       case 'done':
         await close(trx, snapshot, at, null)
-        return
+        return null
       case 'failed': {
         const message = report.message ?? 'The host did not say why'
         const tries = snapshot.tries + 1
         if (tries >= mostTries) {
           await close(trx, snapshot, at, message)
           await deps.image.fail(trx, snapshot.image_id)
-          return
+          return null
         }
         const retry_at_ms = clock.nowMs() + backoffMs(tries)
         await snapshotRows.update(trx, snapshot.id, { tries, retry_at_ms, message, updated_at: at })
-        return
+        return backoffMs(tries)
       }
     }
   })
   faultPoint('compute.snapshot.report.applied')
-  if (report.state === 'failed') setTimeout(() => nudge('compute.snapshots'), backoffMs(1)).unref()
+  // Only a hint at the right moment: the loop looks for itself.
+  if (retryInMs !== null) setTimeout(() => nudge('compute.snapshots'), retryInMs).unref()
 }
 
 /** Ends it one way or the other; `problem` is why there is no image. */
