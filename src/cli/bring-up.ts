@@ -2,6 +2,8 @@ import { chmodSync, rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { Config } from '../config.ts'
+import { portOf } from '../platform/config.ts'
+import { CloudError } from '../platform/errors.ts'
 import { type Logger, newLogger } from '../platform/log.ts'
 import { serveControl } from './control-socket.ts'
 import { writeCredentials } from './credentials.ts'
@@ -10,7 +12,7 @@ import { giveBackMemory, memory } from './memory.ts'
 import { stopEngine, watchEngine } from './own-engine.ts'
 import type { Progress } from './progress.ts'
 import type { RunningCloud, StartCloud } from './running-cloud.ts'
-import { ensureCloudId, ensureSecrets, findCloudId, statePaths, writePid } from './state.ts'
+import { ensureCloudId, ensureSecrets, findCloudId, statePaths, writePid, writeStarted } from './state.ts'
 import { summaryOf } from './summary.ts'
 import { versionOfBerth } from './version.ts'
 
@@ -22,6 +24,11 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
   const paths = statePaths(config.stateDir)
   const firstEver = findCloudId(config.stateDir) === undefined
   const asked = untilAsked()
+  const step = (text: string) => {
+    // Thrown into whatever tells a step, which then takes back what it has begun.
+    if (asked.already()) throw new CloudError('unavailable', 'asked to end before it was ready')
+    progress.step(text)
+  }
   let cloud: RunningCloud | null = null
   let engine: ReadyEngine | null = null
   let stopWatching = (): void => {}
@@ -36,14 +43,15 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
   try {
     const cloudId = ensureCloudId(config.stateDir)
     writePid(config.stateDir)
-    engine = await ensureEngine(config, cloudId, progress.step)
-    progress.step(`engine: ${engine.description}${engine.own && !engine.startedNow ? ' (runs already)' : ''}`)
+    writeStarted(config.stateDir, { engineSocket: config.engineSocket, registryPort: portOf(config, 'registry') })
+    engine = await ensureEngine(config, cloudId, step)
+    step(`engine: ${engine.description}${engine.own && !engine.startedNow ? ' (runs already)' : ''}`)
     const secrets = ensureSecrets(config.stateDir)
     writeCredentials(config, secrets)
     if (engine.own) stopWatching = watchEngine(engine.own, log)
     const start = await loading
-    cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, progress.step)
-    await firstServerSettled(cloud, progress)
+    cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, step)
+    await firstServerSettled(cloud, step)
     progress.ready(await summaryOf(config, cloud))
     giveBackMemory()
     log.info({ version: versionOfBerth(), cloudId }, 'the cloud is up')
@@ -52,7 +60,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     log.fatal({ err: error }, 'the cloud did not start')
     stopWatching()
     if (engine?.own && engine.startedNow) await stopEngine(engine.own)
-    if (engine === null && firstEver) rmSync(paths.cloudId, { force: true })
+    if (engine === null && firstEver) for (const path of [paths.cloudId, paths.started]) rmSync(path, { force: true })
     throw error
   } finally {
     // Servers and the engine go on: the next start takes them over.
@@ -65,7 +73,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
 }
 
 /** Only at the first start is it still being made; one that takes long is no reason not to be ready. */
-async function firstServerSettled(cloud: RunningCloud, progress: Progress): Promise<void> {
+async function firstServerSettled(cloud: RunningCloud, step: Progress['step']): Promise<void> {
   const until = performance.now() + 30_000
   let server = await cloud.firstServer()
   const made = server?.status === 'BUILD'
@@ -73,7 +81,7 @@ async function firstServerSettled(cloud: RunningCloud, progress: Progress): Prom
     await pause(20)
     server = await cloud.firstServer()
   }
-  if (made && server) progress.step(`server ${server.name}: ${server.status} ${server.address ?? ''}`.trimEnd())
+  if (made && server) step(`server ${server.name}: ${server.status} ${server.address ?? ''}`.trimEnd())
 }
 
 const loadCloud = async (): Promise<StartCloud> => (await import('../cloud.ts')).startCloud
@@ -93,7 +101,7 @@ const about = (config: Config) => ({
 })
 
 /** The first SIGTERM or SIGINT asks for an orderly end; a second one, by an impatient hand, ends at once. */
-function untilAsked(): { signal: Promise<string>; forget(): void } {
+function untilAsked(): { signal: Promise<string>; already(): boolean; forget(): void } {
   let settle: (name: string) => void = () => {}
   const signal = new Promise<string>((resolve) => {
     settle = resolve
@@ -108,6 +116,7 @@ function untilAsked(): { signal: Promise<string>; forget(): void } {
   process.on('SIGHUP', ignore)
   return {
     signal,
+    already: () => count > 0,
     forget() {
       process.off('SIGTERM', heard)
       process.off('SIGINT', heard)

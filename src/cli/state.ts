@@ -24,6 +24,7 @@ export const statePaths = (stateDir: string) => ({
   openrc: (user: string) => join(stateDir, `${user}-openrc`),
   lock: join(stateDir, 'lock'),
   pid: join(stateDir, 'berth.pid'),
+  started: join(stateDir, 'started.json'),
   log: join(stateDir, 'berth.log'),
   control: join(stateDir, 'control.sock'),
   engine: join(stateDir, 'engine'),
@@ -36,7 +37,7 @@ export interface Secrets {
 }
 
 /** What may lie in a directory before a cloud is made in it: settings, and what a start that was cut off left. */
-const early = ['berth.yaml', 'policy.yaml', 'lock', 'berth.log', 'berth.pid', 'control.sock']
+const early = /^(berth\.yaml|policy\.yaml|lock(-journal)?|berth\.log|berth\.pid(\.new)?|control\.sock|cloud-id\.new)$/
 
 /**
  * Makes the directory when it is absent. @throws CloudError when we may not, and for a directory of something else:
@@ -45,7 +46,7 @@ const early = ['berth.yaml', 'policy.yaml', 'lock', 'berth.log', 'berth.pid', 'c
 export function ensureStateDir(stateDir: string): void {
   try {
     const found = existsSync(stateDir) && !existsSync(statePaths(stateDir).cloudId) ? readdirSync(stateDir) : []
-    const foreign = found.find((name) => !early.includes(name))
+    const foreign = found.find((name) => !early.test(name))
     if (foreign !== undefined) {
       const reason = `${stateDir} holds no cloud, but other things (${foreign}); name a new or an empty directory`
       throw new CloudError('badRequest', reason)
@@ -128,6 +129,21 @@ export function tryLock(stateDir: string): { release(): void } | null {
   return { release: () => database.close() }
 }
 
+/** What a start was told that a later `destroy`, without its flags and variables, must know. */
+export interface Started {
+  /** Empty: our own. */
+  readonly engineSocket: string
+  readonly registryPort: number
+}
+
+export const writeStarted = (stateDir: string, started: Started): void =>
+  writePrivate(statePaths(stateDir).started, `${JSON.stringify(started)}\n`)
+
+export function findStarted(stateDir: string): Started | undefined {
+  const text = readIfThere(statePaths(stateDir).started)
+  return text === undefined ? undefined : (JSON.parse(text) as Started)
+}
+
 export function writePid(stateDir: string): void {
   writePrivate(statePaths(stateDir).pid, `${process.pid} ${startTimeOf(process.pid)}\n`)
 }
@@ -139,11 +155,12 @@ export function findPid(stateDir: string): number | undefined {
   return isIt && commandOf(Number(pid)).some((word) => word.endsWith('main.ts')) ? Number(pid) : undefined
 }
 
-/** After a start that failed before a cloud was made: takes away what it left, and the directory when it is empty then. */
+/** After a start that failed before a cloud was made, with the lock still held: takes away what it left, and the directory when it is empty then. */
 export function forget(stateDir: string): void {
   const paths = statePaths(stateDir)
   if (existsSync(paths.cloudId)) return
-  for (const path of [paths.lock, paths.pid, paths.log, paths.control]) rmSync(path, { force: true })
+  for (const path of [paths.lock, `${paths.lock}-journal`, paths.pid, paths.log, paths.control])
+    rmSync(path, { force: true })
   try {
     rmdirSync(stateDir)
   } catch {

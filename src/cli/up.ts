@@ -43,8 +43,8 @@ async function foreground(config: Config, progress: Progress): Promise<number> {
     await bringUp(config, progress)
     return 0
   } finally {
-    lock.release()
     forget(config.stateDir)
+    lock.release()
   }
 }
 

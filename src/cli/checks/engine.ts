@@ -4,11 +4,13 @@ import { info, version } from '../../machine/docker/system.ts'
 import { messageOf } from '../../platform/errors.ts'
 import { socketOf } from '../engine.ts'
 import { enginePaths, findEngine } from '../own-engine.ts'
-import { findCloudId } from '../state.ts'
+import { findCloudId, findStarted } from '../state.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** The engine of the cloud: whether it answers, what it speaks, how it keeps files and users apart. */
-export async function checkEngine(config: Config): Promise<Finding[]> {
+export async function checkEngine(wanted: Config): Promise<Finding[]> {
+  const socket = wanted.engineSocket || findStarted(wanted.stateDir)?.engineSocket || ''
+  const config = { ...wanted, engineSocket: socket, engineOwn: socket === '' }
   const cloudId = findCloudId(config.stateDir)
   if (config.engineOwn && (!cloudId || findEngine(enginePaths(config.stateDir, cloudId)) === undefined))
     return [ok('engine: does not run; berth up starts one')]
