@@ -253,3 +253,9 @@ export const defaultRules = (groupId: string): SecurityRule[] =>
     rule({ direction: 'egress', ethertype }),
     rule({ direction: 'ingress', ethertype, remoteGroupId: groupId }),
   ])
+
+/** Asks again until it is so; what takes more than ten seconds has failed. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!(await holds())) if (performance.now() > deadline) throw new Error('it does not come about')
+}

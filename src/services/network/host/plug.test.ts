@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { startEngine } from '../../../../test/support/engine.ts'
-import { defaultRules, startTestNetworkHost, subnet } from '../../../../test/support/network-host.ts'
+import { defaultRules, startTestNetworkHost, subnet, until } from '../../../../test/support/network-host.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import * as networks from '../../../machine/docker/networks.ts'
 import { linkExists, listLinks } from '../../../machine/net/links.ts'
@@ -134,8 +134,3 @@ test('plugging servers in', async (t) => {
     await assert.rejects(waiting, /enough/)
   })
 })
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000
-  while (!(await holds())) if (performance.now() > deadline) assert.fail('it does not come about')
-}
