@@ -1,9 +1,5 @@
-import { access } from 'node:fs/promises'
-import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../../../machine/docker/engine.ts'
-import { runTool } from '../../../machine/net/command.ts'
-import { listLinks } from '../../../machine/net/links.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -22,10 +18,12 @@ import {
 import { type CarriedNetwork, carryNetwork } from './carried.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { joinExternal } from './external.ts'
-import { aliasOf, bridge, dockerNetworksOf, networkOfNamespace, socketOf } from './names.ts'
+import { exists, firstAddress, isOurs, loadModules } from './machine-facts.ts'
+import { dockerNetworksOf, networkOfNamespace, socketOf } from './names.ts'
 import { networkDriver } from './network-driver.ts'
 import { checkOrder, type OrderStore, openOrders } from './orders.ts'
 import { servePlugin } from './plugin-server.ts'
+import { servedPorts } from './served-ports.ts'
 
 export interface NetworkHostDeps {
   host: string
@@ -72,13 +70,12 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const startedAt = clock.now()
   const opened = openOrders(join(deps.stateDir, 'host', 'network'), log)
   const carriedNetworks = new Map<string, CarriedNetwork>()
-  const applied = new Map<string, number>()
-  const refused = new Map<string, string>()
+  let portOrders: ReadonlyMap<string, PortOrder> | null = null
+  const served = servedPorts(() => portOrders)
   const removed = new Map<string, number>()
   const external = { forwarding: new Set<4 | 6>(), script: '' }
   const atWork = new Set<Promise<unknown>>()
   const endings: (() => void | Promise<void>)[] = []
-  let watchers: (() => void)[] = []
   let externalRound: Promise<unknown> = Promise.resolve()
   let spokenAtMs: number | null = null
   let stopped = false
@@ -96,11 +93,6 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     message: string | null = null,
   ) => {
     if (!stopped) bus.publish(subjects.report, { host, kind, id, generation, state, message } satisfies NetworkReport)
-  }
-  const wake = () => {
-    const due = watchers
-    watchers = []
-    for (const look of due) look()
   }
 
   function carried(orders: OrderStore, networkId: string): CarriedNetwork {
@@ -165,23 +157,21 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   /** After a round: which ports are served now, for those who wait and for control. */
   function settled(orders: OrderStore, networkId: string, failed: ReadonlyMap<string, string>): void {
     for (const port of orders.ports.values()) {
-      if (port.networkId !== networkId || port.wish !== 'bound' || applied.get(port.portId) === port.generation)
+      if (port.networkId !== networkId || port.wish !== 'bound' || served.generationOf(port.portId) === port.generation)
         continue
       const message = failed.get(port.portId)
       if (message === undefined) {
-        applied.set(port.portId, port.generation)
-        refused.delete(port.portId)
+        served.served(port.portId, port.generation)
         reportPort(orders, port.portId)
       } else {
-        refused.set(port.portId, message)
+        served.refused(port.portId, message)
         report('port', port.portId, port.generation, 'error', message)
       }
     }
-    wake()
   }
 
   function reportPort(orders: OrderStore, portId: string): void {
-    const generation = applied.get(portId)
+    const generation = served.generationOf(portId)
     if (generation === undefined) return
     const plugged = [...orders.endpoints.values()].some((e) => e.portId === portId && e.sandboxKey !== null)
     report('port', portId, generation, plugged ? 'active' : 'down')
@@ -192,8 +182,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     if (!isNews(id, order, orders.ports.get(id))) return
     try {
       checkOrder(order)
-      applied.delete(id)
-      refused.delete(id)
+      served.begin(id)
       await orders.put('ports', id, order)
       if (order.wish === 'bound') {
         if (!orders.networks.has(networkId)) return // the network's own order brings its ports along
@@ -209,9 +198,8 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       report('port', id, generation, 'absent')
     } catch (error) {
       log.warn({ err: error, port: id }, 'a port order failed')
-      refused.set(id, messageOf(error))
+      served.refused(id, messageOf(error))
       report('port', id, generation, 'error', messageOf(error))
-      wake()
     }
   }
 
@@ -260,6 +248,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
 
   async function start(): Promise<void> {
     const orders = await opened
+    portOrders = orders.ports
     await loadModules()
     for (const endpoint of [...orders.endpoints.values()])
       if (endpoint.sandboxKey !== null && !(await exists(endpoint.sandboxKey)))
@@ -307,26 +296,11 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const ready = start()
   ready.catch((error) => log.error({ err: error }, 'the network host does not start'))
 
-  async function waitFor(orders: OrderStore, portId: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted()
-      const order = orders.ports.get(portId)
-      if (order && applied.get(portId) === order.generation) return
-      const why = refused.get(portId)
-      if (why !== undefined) throw new CloudError('unavailable', `port ${portId} cannot be plugged: ${why}`)
-      await new Promise<void>((resolve) => {
-        watchers.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-    }
-  }
-
   return {
     ready,
     plug: {
       async ready(portIds, networkIds, signal) {
-        const orders = await opened
-        await Promise.all(portIds.map((portId) => waitFor(orders, portId, signal)))
+        await Promise.all(portIds.map((portId) => served.wait(portId, signal)))
         await Promise.all(dockerNetworksOf(networkIds).map((name) => docker.ensure(name, signal)))
       },
     },
@@ -338,28 +312,3 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     },
   }
 }
-
-/** Whether a network's namespace was made by this cloud. */
-export async function isOurs(namespace: string, cloudId: string): Promise<boolean> {
-  const links = await listLinks(namespace).catch(() => [])
-  return links.some((link) => link.ifname === bridge && link.ifalias === aliasOf(cloudId))
-}
-
-/** Distributions keep these as modules; a kernel that has them built in needs nothing. */
-async function loadModules(): Promise<void> {
-  if (!(await exists('/proc/sys/net/bridge'))) await runTool(['modprobe', 'br_netfilter']).catch(() => {})
-  if (!(await exists('/proc/sys/net/netfilter'))) await runTool(['modprobe', 'nf_conntrack']).catch(() => {})
-  if (!(await exists('/proc/sys/net/bridge')))
-    throw new CloudError('unavailable', 'The kernel has no br_netfilter module, which security groups need.')
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
-
-const firstAddress = (): string =>
-  Object.values(networkInterfaces())
-    .flatMap((all) => all ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
