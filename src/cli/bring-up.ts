@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { Config } from '../config.ts'
-import { portOf } from '../platform/config.ts'
+import { loopbackHostOf } from '../platform/config.ts'
 import { CloudError } from '../platform/errors.ts'
 import { type Logger, newLogger } from '../platform/log.ts'
 import { serveControl } from './control-socket.ts'
@@ -43,7 +43,10 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
   try {
     const cloudId = ensureCloudId(config.stateDir)
     writePid(config.stateDir)
-    writeStarted(config.stateDir, { engineSocket: config.engineSocket, registryPort: portOf(config, 'registry') })
+    writeStarted(config.stateDir, {
+      engineSocket: config.engineSocket,
+      registryHost: loopbackHostOf(config, 'registry'),
+    })
     engine = await ensureEngine(config, cloudId, step)
     step(`engine: ${engine.description}${engine.own && !engine.startedNow ? ' (runs already)' : ''}`)
     const secrets = ensureSecrets(config.stateDir)

@@ -34,7 +34,7 @@ export async function run(call: Call): Promise<number> {
   if (engineSocket === '') {
     await removeEngine(enginePaths(stateDir, cloudId))
     say('engine, with every server')
-  } else say(await emptyEngine(engineSocket, cloudId, started?.registryPort))
+  } else say(await emptyEngine(engineSocket, cloudId, started?.registryHost))
   // Loaded only now: to say what would go needs none of it.
   const { removeEverything } = await import('../services/network/index.ts')
   await removeEverything(cloudId, { stateDir })
@@ -58,7 +58,7 @@ const wouldRemove = (stateDir: string, cloudId: string, engineSocket: string): s
 ]
 
 /** In an engine that is not ours only what carries this cloud's label, or came from its registry, is touched. Returns what was removed. */
-async function emptyEngine(socket: string, cloudId: string, registryPort?: number): Promise<string> {
+async function emptyEngine(socket: string, cloudId: string, registryHost?: string): Promise<string> {
   const { removeEverything } = await import('../services/network/index.ts')
   const engine = openEngine(socket)
   const signal = AbortSignal.timeout(600_000)
@@ -71,7 +71,7 @@ async function emptyEngine(socket: string, cloudId: string, registryPort?: numbe
       }
     }
     await removeEverything(cloudId, { engine, removeContainers })
-    const pulled = registryPort ? await images.listTagged(engine, `127.0.0.1:${registryPort}/images/*`, signal) : []
+    const pulled = registryHost ? await images.listTagged(engine, `${registryHost}/images/*`, signal) : []
     // One that something else uses or names too is no longer ours alone.
     for (const { Id } of pulled) await images.remove(engine, Id, signal).catch(() => {})
     return `servers (${count}), their networks and images in the engine at ${socket}`

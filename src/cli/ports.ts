@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { type Config, portOf, ports, type ServiceName } from '../platform/config.ts'
+import { type Config, loopbackBeside, portOf, ports, type ServiceName } from '../platform/config.ts'
 import { commandOf } from './processes.ts'
 
 export interface TakenPort {
@@ -13,21 +13,20 @@ export interface TakenPort {
 /** Tries every port of the cloud, and says which cannot be had. */
 export async function takenPorts(config: Config): Promise<TakenPort[]> {
   const services = Object.keys(ports) as ServiceName[]
-  const tried = await Promise.all(
-    services.map(async (service) => ({ service, port: portOf(config, service), code: await attempt(config, service) })),
-  )
-  return tried.flatMap(({ service, port, code }) =>
-    code === null ? [] : [{ service, port, reason: reasonOf(code, port, config.bind) }],
+  const doors = services.map((service) => ({ service, port: portOf(config, service), host: config.bind }))
+  const beside = loopbackBeside(config)
+  if (beside) doors.push({ service: 'registry', port: portOf(config, 'registry'), host: beside })
+  const tried = await Promise.all(doors.map(async (door) => ({ ...door, code: await attempt(door.host, door.port) })))
+  return tried.flatMap(({ service, port, host, code }) =>
+    code === null ? [] : [{ service, port, reason: reasonOf(code, port, host) }],
   )
 }
 
-function attempt(config: Config, service: ServiceName): Promise<string | null> {
+function attempt(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    server.listen({ host: config.bind, port: portOf(config, service), exclusive: true }, () => {
-      server.close(() => resolve(null))
-    })
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)))
   })
 }
 

@@ -133,7 +133,8 @@ export function tryLock(stateDir: string): { release(): void } | null {
 export interface Started {
   /** Empty: our own. */
   readonly engineSocket: string
-  readonly registryPort: number
+  /** What stands before the names of images pulled from us. */
+  readonly registryHost: string
 }
 
 export const writeStarted = (stateDir: string, started: Started): void =>
