@@ -1,11 +1,14 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
 import type { BlobStore } from './platform/blobs/blobs.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import type { Clock } from './platform/clock.ts'
-import { type Config, portOf, urlOf } from './platform/config.ts'
+import { type Config, loopbackBeside, portOf, urlOf } from './platform/config.ts'
 import type { Database } from './platform/db/database.ts'
 import { migrate } from './platform/db/migrate.ts'
 import { CloudError } from './platform/errors.ts'
 import { createHosts, type Hosts } from './platform/hosts/hosts.ts'
+import type { App } from './platform/http/app.ts'
 import type { Logger } from './platform/log.ts'
 import { createLoops, type Loops } from './platform/reconcile/loops.ts'
 import type { Ground } from './platform/service.ts'
@@ -47,6 +50,7 @@ export async function createControl(parts: ControlParts): Promise<Control> {
   const all = listed(services)
   for (const service of all) for (const loop of service.loops) loops.add(loop)
 
+  let local: Server | null = null
   return {
     services,
     hosts,
@@ -60,6 +64,8 @@ export async function createControl(parts: ControlParts): Promise<Control> {
           const port = portOf(config, name)
           try {
             await app.listen({ port, host: config.bind })
+            const beside = name === 'registry' ? loopbackBeside(config) : null
+            if (beside) local = await listenBeside(app, port, beside)
           } catch (error) {
             if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
             const hint = 'stop what holds it, or move every port with --port-base N'
@@ -71,12 +77,21 @@ export async function createControl(parts: ControlParts): Promise<Control> {
     },
     endpoints: () => all.filter(({ app }) => app).map(({ name }) => ({ service: name, url: urlOf(config, name) })),
     async close() {
+      local?.closeAllConnections()
+      local?.close()
       await Promise.all(all.map(({ app }) => app?.close()))
       await loops.stop()
       for (const service of all.toReversed()) await service.stop?.()
       hosts.close()
     },
   }
+}
+
+/** A second door to the same application. */
+async function listenBeside(app: App, port: number, host: string): Promise<Server> {
+  const server = createServer((request, response) => app.routing(request, response)).listen(port, host)
+  await once(server, 'listening')
+  return server
 }
 
 /** What the catalog says of us. Sources: each API's reference, "Endpoint"; the service types authority. */

@@ -49,3 +49,20 @@ export function urlOf(config: Config, service: ServiceName): string {
   const host = config.publicHost || (config.bind === '0.0.0.0' || config.bind === '::' ? '127.0.0.1' : config.bind)
   return `http://${host.includes(':') ? `[${host}]` : host}:${portOf(config, service)}`
 }
+
+/** Only this machine reaches it. An engine takes plain HTTP from registries on such addresses, and from no other. */
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
+
+/** Listened on besides `bind`, for this machine's own engine; null when `bind` serves it. */
+export const loopbackBeside = ({ bind }: Config): string | null =>
+  isLoopback(bind) || bind === '0.0.0.0' || bind === '::' ? null : '127.0.0.1'
+
+/** `127.0.0.1:5042`: where this machine itself reaches a service that listens on `loopbackBeside` too. */
+export function loopbackHostOf(config: Config, service: ServiceName): string {
+  const host = isLoopback(config.bind) ? config.bind : '127.0.0.1'
+  return `${host.includes(':') ? `[${host}]` : host}:${portOf(config, service)}`
+}
+
+/** As `urlOf`, for Berth's own calls: past whatever stands between clients and us under `publicHost`. */
+export const localUrlOf = (config: Config, service: ServiceName): string =>
+  urlOf({ ...config, publicHost: '' }, service)

@@ -1,5 +1,5 @@
 import type { Control } from '../control.ts'
-import type { Config } from '../platform/config.ts'
+import { type Config, localUrlOf, type ServiceName } from '../platform/config.ts'
 import type { Database } from '../platform/db/database.ts'
 import { isMarked, mark } from '../platform/db/marks.ts'
 import { CloudError } from '../platform/errors.ts'
@@ -38,7 +38,7 @@ export async function seedDemo(parts: SeedParts): Promise<void> {
 
   const roles = ['admin', 'member', 'reader']
   const token = await identity.mintToken({ projectId: adminProjectId, userId: adminUserId, roles, ttlSeconds: 600 })
-  const api = client(token, control.endpoints())
+  const api = client(token, config)
   const imageId = await seedImage(api)
   progress("image: busybox, made from this machine's own")
   if (config.demo) {
@@ -48,11 +48,11 @@ export async function seedDemo(parts: SeedParts): Promise<void> {
   await database.write((trx) => mark(trx, 'seed.demo', now()))
 }
 
-type Client = <T>(method: string, service: string, path: string, body?: unknown) => Promise<T>
+type Client = <T>(method: string, service: ServiceName, path: string, body?: unknown) => Promise<T>
 
-function client(token: string, endpoints: { service: string; url: string }[]): Client {
-  return async <T>(method: string, service: string, path: string, body?: unknown) => {
-    const base = endpoints.find((endpoint) => endpoint.service === service)?.url
+function client(token: string, config: Config): Client {
+  return async <T>(method: string, service: ServiceName, path: string, body?: unknown) => {
+    const base = localUrlOf(config, service)
     const raw = body instanceof Buffer
     const reply = await fetch(`${base}${path}`, {
       method,

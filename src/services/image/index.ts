@@ -1,6 +1,6 @@
 import type { Authenticate, Context } from '../../platform/auth/context.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
-import { urlOf } from '../../platform/config.ts'
+import { localUrlOf, urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
 import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
@@ -75,7 +75,7 @@ export function createImage(
       if (requeued + removed > 0) log.info({ requeued, removed }, 'put uploads of an earlier process in order')
     },
     bootable: (db, ctx, id) => boot.bootable(deps, db, ctx, id),
-    uploadUrl: (id) => `${urlOf(config, 'image')}/v2/images/${id}/file`,
+    uploadUrl: (id) => `${localUrlOf(config, 'image')}/v2/images/${id}/file`,
     createSnapshot: (trx, wanted) => boot.createSnapshot(deps, trx, wanted),
     fail: (trx, id) => boot.fail(deps, trx, id),
   }

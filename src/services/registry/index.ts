@@ -1,5 +1,5 @@
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
-import { urlOf } from '../../platform/config.ts'
+import { loopbackHostOf, urlOf } from '../../platform/config.ts'
 import type { Trx } from '../../platform/db/database.ts'
 import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
@@ -47,7 +47,7 @@ export async function createRegistry(ground: Ground): Promise<RegistryService> {
     name: 'registry',
     app,
     loops: [],
-    host: new URL(urlOf(config, 'registry')).host,
+    host: loopbackHostOf(config, 'registry'),
     pullToken: (repository, ttlSeconds) => tokens.issue(repository, ttlSeconds),
     publish: (trx, repository, content) => repositories.insert(trx, repository, content),
     withdraw: (trx, repository) => repositories.remove(trx, repository),
