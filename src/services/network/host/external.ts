@@ -10,10 +10,10 @@ import { ensureUplink } from './carried.ts'
 import { hostLinkOf, hostTableOf } from './names.ts'
 import { networkOf } from './rules.ts'
 
-/** Marks our routes in the machine's table, so that what nobody asked for any more is found. Source: ip-route(8), RTPROTO. */
-const routeProtocol = 186
-
-/** Higher than anyone's metric, and each cloud's own: several clouds may share the machine. */
+/**
+ * Higher than anyone's metric, and each cloud's own: it tells which guards are ours, so that those nobody asks for any
+ * more are found, though several clouds share the machine.
+ */
 const guardMetric = (cloudId: string): number =>
   0xf0000000 + (createHash('sha256').update(cloudId).digest().readUInt32BE() & 0xffffff)
 
@@ -92,21 +92,11 @@ async function guardRanges(cloudId: string, ranges: readonly string[]): Promise<
   const metric = guardMetric(cloudId)
   const present = new Set<string>()
   for (const family of ['-4', '-6']) {
-    const text = await mustRun([
-      'ip',
-      '-json',
-      family,
-      'route',
-      'show',
-      'type',
-      'unreachable',
-      'proto',
-      `${routeProtocol}`,
-    ])
+    const text = await mustRun(['ip', '-json', family, 'route', 'show', 'type', 'unreachable'])
     for (const route of JSON.parse(text.trim() || '[]') as { dst: string; metric?: number }[])
       if (route.metric === metric) present.add(networkOf(route.dst))
   }
-  const words = (range: string) => `unreachable ${range} metric ${metric} proto ${routeProtocol}`
+  const words = (range: string) => `unreachable ${range} metric ${metric}`
   const missing = ranges.filter((range) => !present.has(range))
   const stale = [...present].filter((range) => !ranges.includes(range))
   await ipBatch(
