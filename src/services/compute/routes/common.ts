@@ -21,8 +21,13 @@ export const since = (request: FastifyRequest, version: string): boolean =>
 
 /** `http://host:8774/v2.1`, with the project when the client put it into its path. */
 export function rootUrl(request: FastifyRequest): string {
+  const version = /^\/v2(\.1)?(?=\/|$)/.exec(request.url)?.[0] ?? '/v2.1'
+  return baseUrl(request) + version + projectPart(request)
+}
+
+function projectPart(request: FastifyRequest): string {
   const { projectId } = request.params as { projectId?: string }
-  return `${baseUrl(request)}/v2.1${projectId ? `/${projectId}` : ''}`
+  return projectId ? `/${projectId}` : ''
 }
 
 export interface Link {
@@ -36,9 +41,7 @@ export function selfLinks(request: FastifyRequest, collection: string, id: strin
 }
 
 export function bookmark(request: FastifyRequest, collection: string, id: string): Link {
-  const { projectId } = request.params as { projectId?: string }
-  const project = projectId ? `/${projectId}` : ''
-  return { rel: 'bookmark', href: `${baseUrl(request)}${project}/${collection}/${id}` }
+  return { rel: 'bookmark', href: `${baseUrl(request)}${projectPart(request)}/${collection}/${id}` }
 }
 
 /** A page never has more, whatever was asked for. */

@@ -1,6 +1,9 @@
+import type { Context } from '../../../platform/auth/context.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
+import { microversion } from '../../../platform/http/microversions.ts'
 import type { Deps } from '../logic/deps.ts'
+import { versions } from '../versions.ts'
 import { availabilityZoneRoutes } from './availability-zones.ts'
 import { extensionRoutes } from './extensions.ts'
 import { flavorAccessRoutes } from './flavor-access.ts'
@@ -21,42 +24,36 @@ import { serviceRoutes } from './services.ts'
 import { versionRoutes } from './versions.ts'
 
 const chapters = [
-  availabilityZoneRoutes,
-  extensionRoutes,
-  flavorAccessRoutes,
-  flavorExtraSpecRoutes,
-  flavorRoutes,
-  hypervisorRoutes,
-  instanceActionRoutes,
-  keypairRoutes,
-  limitRoutes,
-  quotaSetRoutes,
-  serverActionRoutes,
-  serverAddressRoutes,
-  serverDiagnosticsRoutes,
-  serverMetadataRoutes,
-  serverTagRoutes,
-  serverRoutes,
-  serviceRoutes,
+  ...[serverRoutes, serverActionRoutes, serverAddressRoutes, serverDiagnosticsRoutes, serverMetadataRoutes],
+  ...[serverTagRoutes, instanceActionRoutes, flavorRoutes, flavorAccessRoutes, flavorExtraSpecRoutes, keypairRoutes],
+  ...[hypervisorRoutes, serviceRoutes, availabilityZoneRoutes, limitRoutes, quotaSetRoutes, extensionRoutes],
 ]
 
-/** Every route twice: as it is, and behind the project's id as older clients write it. */
+/**
+ * Every route under `/v2.1` and, without microversions, under `/v2`, which is how old clients know it; each as it is,
+ * and behind the project's id as both once had it.
+ */
 export function routes(app: App, deps: Deps): void {
   versionRoutes(app)
-  const mount = async (scope: App) => {
-    for (const chapter of chapters) chapter(scope, deps)
+  for (const version of ['/v2.1', '/v2']) {
+    for (const project of ['', '/:projectId']) {
+      app.register(
+        async (scope) => {
+          scope.addHook('preHandler', async (request) => {
+            if (version === '/v2') request.microversion = microversion(versions.min)
+            if (project) checkProject(request.ctx, (request.params as { projectId: string }).projectId)
+          })
+          for (const chapter of chapters) chapter(scope as unknown as App, deps)
+        },
+        { prefix: version + project },
+      )
+    }
   }
-  app.register((scope) => mount(scope as unknown as App), { prefix: '/v2.1' })
-  app.register(
-    async (scope) => {
-      scope.addHook('preHandler', async (request) => {
-        const { projectId } = request.params as { projectId: string }
-        if (request.routeOptions.config.policy === 'public' || projectId === request.ctx.projectId) return
-        const text = `Malformed request URL: URL's project_id '${projectId}' doesn't match Context's project_id '${request.ctx.projectId}'`
-        throw new CloudError('badRequest', text)
-      })
-      await mount(scope as unknown as App)
-    },
-    { prefix: '/v2.1/:projectId' },
-  )
+}
+
+/** @throws CloudError `badRequest` */
+function checkProject(ctx: Context, projectId: string): void {
+  if (projectId === ctx.projectId) return
+  const text = `Malformed request URL: URL's project_id '${projectId}' doesn't match Context's project_id '${ctx.projectId}'`
+  throw new CloudError('badRequest', text)
 }
