@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -51,5 +53,22 @@ test('an engine that nobody runs is told by its socket, not by a trace', async (
   await assert.rejects(
     ensureEngine(config, '00000000', () => {}),
     { kind: 'unavailable', message: /no-such-engine\.sock is not reachable: there is no such socket/ },
+  )
+})
+
+test('an engine that is too old is named with what it speaks and what is needed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-old-'))
+  const old = createServer((_, answer) => answer.end(JSON.stringify({ Version: '18.09.1', ApiVersion: '1.39' })))
+  old.listen(join(folder, 'docker.sock'))
+  await once(old, 'listening')
+  t.after(() => {
+    old.closeAllConnections()
+    old.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const config = readConfig({ BERTH_ENGINE_SOCKET: join(folder, 'docker.sock') }, { stateDir: '/tmp/none' })
+  await assert.rejects(
+    ensureEngine(config, '00000000', () => {}),
+    { kind: 'unavailable', message: /too old: version 18\.09\.1 speaks API 1\.39, needed is 1\.41/ },
   )
 })
