@@ -61,7 +61,7 @@ export interface Berth {
 
 /** Prepares a cloud in a state directory of its own; `up()` starts it. Ports are the standard ones plus `portBase`. */
 export async function newBerth(portBase: number, settings: Record<string, string> = {}): Promise<Berth> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'berth-'))
+  const stateDir = await mkdtemp(join(tmpdir(), 'berth-cloud-'))
   const environment = {
     // Nothing that a test's servers send may leave the machine, and clouds side by side need a public range each.
     BERTH_PUBLIC_NAT: 'false',

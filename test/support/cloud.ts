@@ -57,8 +57,11 @@ export interface CloudOptions {
 }
 
 let clouds = 0
-/** Below the range that outgoing connections take, and not where a test file running beside this one is. */
-const nextPortBase = (): number => 1000 + ((process.pid * 7 + clouds++) % 210) * 100
+/**
+ * Below the range that outgoing connections take, above the ports that `fetch` refuses to speak to, and not where a
+ * test file running beside this one is.
+ */
+const nextPortBase = (): number => 6000 + ((process.pid * 7 + clouds++) % 160) * 100
 
 /** The whole control plane on a real database, with simulated hosts: nothing runs, everything else is as it is. */
 export async function startCloud(t: TestContext, options: CloudOptions = {}): Promise<TestCloud> {

@@ -24,7 +24,7 @@ export const imageFault: FaultDialect = ({ kind, status, message, rule, validati
   const said = rule
     ? `You are not authorized to complete ${rule} action.`
     : validation
-      ? `Provided object does not match schema 'image': ${validation.reason}`
+      ? `Provided object does not match schema 'image': ${validation.path ? `${validation.path}: ` : ''}${validation.reason}`
       : message
   const title = `${code} ${reasons[code] ?? 'Error'}`
   return {
