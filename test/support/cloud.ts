@@ -1,11 +1,10 @@
-import { once } from 'node:events'
-import { createServer, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type Control, createControl } from '../../src/control.ts'
 import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
 import { createLocalBus } from '../../src/platform/bus/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { type Config, ports, ports, type ServiceName, urlOf } from '../../src/platform/config.ts'
+import { type Config, ports, type ServiceName, urlOf } from '../../src/platform/config.ts'
 import type { Database } from '../../src/platform/db/database.ts'
 import { newLogger } from '../../src/platform/log.ts'
 import { type FakeDriver, type FakeOptions, fakeDriver } from '../../src/services/compute/host/fake.ts'
@@ -82,7 +81,7 @@ const isTaken = (port: number): Promise<boolean> =>
 /** The whole control plane on a real database, with simulated hosts: nothing runs, everything else is as it is. */
 export async function startCloud(t: TestContext, options: CloudOptions = {}): Promise<TestCloud> {
   const stateDir = await temporaryDirectory(t)
-  const config: Config = { ...base, stateDir, portBase: await nextPortBase(), ...options.config }
+  const config: Config = { ...base, stateDir, portBase: await freePortBase(), ...options.config }
   const log = newLogger('silent')
   const clock = systemClock
   const database = await (options.open ?? openTestSqlite)(t)
