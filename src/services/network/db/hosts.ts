@@ -9,38 +9,92 @@ export type GonePortRow = Selectable<GonePortsTable>
 export async function carryNetwork(trx: Trx, networkId: string, host: string): Promise<void> {
   const row = await trx
     .selectFrom('network_host_networks')
-    .select('wish')
+    .select(['wish', 'idle_since'])
     .where('network_id', '=', networkId)
     .where('host', '=', host)
     .executeTakeFirst()
-  if (row?.wish === 'present') return
+  if (row?.wish === 'present') {
+    if (row.idle_since !== null) await setIdle(trx, networkId, host, null)
+    return
+  }
   await trx
     .insertInto('network_host_networks')
-    .values({ network_id: networkId, host, wish: 'present', generation: 1, seen_generation: 0, fault: null })
+    .values({
+      network_id: networkId,
+      host,
+      wish: 'present',
+      generation: 1,
+      seen_generation: 0,
+      fault: null,
+      idle_since: null,
+    })
     .onConflict((conflict) =>
-      conflict
-        .columns(['network_id', 'host'])
-        .doUpdateSet({ wish: 'present', generation: sql<number>`network_host_networks.generation + 1` }),
+      conflict.columns(['network_id', 'host']).doUpdateSet({
+        wish: 'present',
+        idle_since: null,
+        generation: sql<number>`network_host_networks.generation + 1`,
+      }),
     )
     .execute()
 }
 
-/** Lets the network go from a host that has no port of it any more. */
-export async function dropNetworkIfUnused(trx: Trx, networkId: string, host: string): Promise<void> {
-  const port = await trx
+async function setIdle(trx: Trx, networkId: string, host: string, since: number | null): Promise<void> {
+  await trx
+    .updateTable('network_host_networks')
+    .set({ idle_since: since })
+    .where('network_id', '=', networkId)
+    .where('host', '=', host)
+    .where('wish', '=', 'present')
+    .execute()
+}
+
+async function isUsed(db: Db, networkId: string, host: string): Promise<boolean> {
+  const port = await db
     .selectFrom('network_ports')
     .select('id')
     .where('host', '=', host)
     .where('network_id', '=', networkId)
     .limit(1)
     .executeTakeFirst()
-  if (port) return
+  return port !== undefined
+}
+
+/** Notes that a host has no port of the network any more, if that is so. */
+export async function noteIdle(trx: Trx, networkId: string, host: string, nowMs: number): Promise<void> {
+  if (!(await isUsed(trx, networkId, host))) await setIdle(trx, networkId, host, nowMs)
+}
+
+/** Networks without a port on their host since before then; external ones stay without. */
+export async function idleNetworks(db: Db, beforeMs: number): Promise<HostNetworkRow[]> {
+  return await db
+    .selectFrom('network_host_networks')
+    .selectAll()
+    .where('idle_since', 'is not', null)
+    .where('idle_since', '<', beforeMs)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('network_networks as n')
+            .select('n.id')
+            .whereRef('n.id', '=', 'network_host_networks.network_id')
+            .where('n.external', '=', 1),
+        ),
+      ),
+    )
+    .execute()
+}
+
+/** The host lets the network go, unless a port has come meanwhile. */
+export async function dropIdle(trx: Trx, networkId: string, host: string): Promise<void> {
+  if (await isUsed(trx, networkId, host)) return await setIdle(trx, networkId, host, null)
   await trx
     .updateTable('network_host_networks')
-    .set({ wish: 'absent', generation: sql<number>`generation + 1` })
+    .set({ wish: 'absent', idle_since: null, generation: sql<number>`generation + 1` })
     .where('network_id', '=', networkId)
     .where('host', '=', host)
     .where('wish', '=', 'present')
+    .where('idle_since', 'is not', null)
     .execute()
 }
 
@@ -48,7 +102,7 @@ export async function dropNetworkIfUnused(trx: Trx, networkId: string, host: str
 export async function dropNetwork(trx: Trx, networkId: string): Promise<void> {
   await trx
     .updateTable('network_host_networks')
-    .set({ wish: 'absent', generation: sql<number>`generation + 1` })
+    .set({ wish: 'absent', idle_since: null, generation: sql<number>`generation + 1` })
     .where('network_id', '=', networkId)
     .where('wish', '=', 'present')
     .execute()
@@ -148,14 +202,24 @@ export async function insertGone(trx: Trx, row: GonePortsTable): Promise<void> {
     .execute()
 }
 
-/** The port came back to the host, or the host has reported it absent at this generation or a later one. */
-export async function removeGone(trx: Trx, portId: string, host: string, generation: number): Promise<void> {
-  await trx
+/**
+ * The port came back to the host, or the host has reported it absent at this generation or a later one.
+ * @returns the network it was on, if it was among the gone
+ */
+export async function removeGone(
+  trx: Trx,
+  portId: string,
+  host: string,
+  generation: number,
+): Promise<string | undefined> {
+  const row = await trx
     .deleteFrom('network_gone_ports')
     .where('port_id', '=', portId)
     .where('host', '=', host)
     .where('generation', '<=', generation)
-    .execute()
+    .returning('network_id')
+    .executeTakeFirst()
+  return row?.network_id
 }
 
 export async function gonePorts(db: Db, hosts: readonly string[]): Promise<GonePortRow[]> {

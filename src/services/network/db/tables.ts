@@ -110,6 +110,8 @@ interface Carried {
 }
 export interface HostNetworksTable extends Carried {
   network_id: string
+  /** Milliseconds since 1970: when the host's last port of the network went. */
+  idle_since: number | null
 }
 export interface HostGroupsTable extends Carried {
   group_id: string

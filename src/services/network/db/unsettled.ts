@@ -249,7 +249,15 @@ export async function portsKnownAt(db: Db, host: string, portIds: readonly strin
 export async function insertUnwanted(trx: Trx, networkId: string, host: string, generation: number): Promise<void> {
   await trx
     .insertInto('network_host_networks')
-    .values({ network_id: networkId, host, wish: 'absent', generation, seen_generation: 0, fault: null })
+    .values({
+      network_id: networkId,
+      host,
+      wish: 'absent',
+      generation,
+      seen_generation: 0,
+      fault: null,
+      idle_since: null,
+    })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
 }

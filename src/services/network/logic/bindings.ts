@@ -1,6 +1,5 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import * as hostRows from '../db/hosts.ts'
-import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import { changed } from './security-groups.ts'
 
@@ -29,9 +28,6 @@ async function leave(trx: Trx, port: portRows.PortRow, host: string): Promise<vo
     mac_address: port.mac_address,
     generation: port.generation + 1,
   })
-  const network = await networkRows.find(trx, port.network_id)
-  // External networks stay on their hosts with or without ports.
-  if (network?.external !== 1) await hostRows.dropNetworkIfUnused(trx, port.network_id, host)
 }
 
 /** Deletes the port; its host hears of it, and so do the hosts of its groups. */

@@ -17,16 +17,26 @@ export function networksReconciler(orders: Orders): Reconciler {
       const restarted = await welcomeRestarted(orders)
       const hosts = await hostsUp(orders)
       const opened = await openExternal(orders, hosts)
+      const closed = await closeIdle(orders)
       const behind = await hostRows.unsettledNetworks(database.read, hosts)
       sent.keep(new Set(behind.map(keyOf)))
       const due = behind.filter((row) => sent.isDue(keyOf(row), row.generation))
       for (const [row, order] of await ordersFor(orders, due)) bus.publish(subjects.network(row.host), order)
-      return { restarted, opened, sent: due.length }
+      return { restarted, opened, closed, sent: due.length }
     },
   }
 }
 
 const keyOf = (row: hostRows.HostNetworkRow): string => `${row.network_id} ${row.host}`
+
+/** A network without ports stays on a host this long: the next server there starts without waiting for it. */
+const idleMs = 300_000
+
+async function closeIdle({ database, clock }: Orders): Promise<number> {
+  const idle = await hostRows.idleNetworks(database.read, clock.nowMs() - idleMs)
+  for (const row of idle) await database.write((trx) => hostRows.dropIdle(trx, row.network_id, row.host))
+  return idle.length
+}
 
 /** External networks are on every network host, ports or not: the machine itself stands on them. */
 async function openExternal({ database }: Orders, hosts: readonly string[]): Promise<number> {

@@ -134,7 +134,7 @@ test('a host hears of groups that its rules name, and no longer when they do not
 })
 
 test('what is deleted or moved away is taken from the host, the network with its last port', async (t) => {
-  const { told, forget, port, settle, admin, ground } = await start(t, ['host1', 'host2'])
+  const { told, forget, port, settle, admin, ground, clock, bus, addHost } = await start(t, ['host1', 'host2'])
   const [one, two] = [await port(), await port()]
   await settle()
   forget()
@@ -149,7 +149,16 @@ test('what is deleted or moved away is taken from the host, the network with its
   await admin.put(`ports/${two.id}`, { port: { 'binding:host_id': 'host2' } })
   await settle()
   assert.deepEqual(told.ports.map((p) => p.wish).sort(), ['absent', 'bound'])
-  assert.deepEqual(told.networks.map((n) => n.wish).sort(), ['absent', 'present'])
+  assert.deepEqual(
+    told.networks.map((n) => n.wish),
+    ['present'],
+  )
+  // It stays a while, for the next server; then it goes.
+  clock.advanceMs(301_000)
+  for (const host of ['host1', 'host2']) addHost(host)
+  await bus.idle()
+  await settle()
+  assert.equal(told.networks.filter((n) => n.wish === 'absent').length, 1)
   await admin.delete(`ports/${two.id}`)
   await settle()
   assert.deepEqual(await ground.database.read.selectFrom('network_gone_ports').selectAll().execute(), [])

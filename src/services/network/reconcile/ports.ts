@@ -1,4 +1,5 @@
 import type { Db } from '../../../platform/db/database.ts'
+import { faultPoint } from '../../../platform/faults.ts'
 import type { Reconciler } from '../../../platform/reconcile/reconciler.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as hostRows from '../db/hosts.ts'
@@ -34,6 +35,7 @@ export function portsReconciler(orders: Orders, before: readonly Reconciler[]): 
         for (const row of rows) seen.add(keyOf(row.id, row.host))
         const due = rows.filter((row) => sent.isDue(keyOf(row.id, row.host), row.generation))
         for (const [host, order] of await ordersFor(read, due)) orders.bus.publish(subjects.port(host), order)
+        if (due.length > 0) faultPoint('network.order.sent')
         n += due.length
         after = rows.at(-1) ?? null
         if (rows.length < batch) break

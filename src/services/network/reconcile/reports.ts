@@ -1,3 +1,4 @@
+import { faultPoint } from '../../../platform/faults.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as unsettled from '../db/unsettled.ts'
@@ -18,7 +19,7 @@ export function listen(orders: Orders): () => void {
   }
 }
 
-async function onReport({ database }: Orders, report: NetworkReport): Promise<void> {
+async function onReport({ database, clock }: Orders, report: NetworkReport): Promise<void> {
   const { host, kind, id, generation, state, message } = report
   const fault = state === 'error' ? (message ?? 'the host gave no reason') : null
   const absent = state === 'absent'
@@ -27,12 +28,15 @@ async function onReport({ database }: Orders, report: NetworkReport): Promise<vo
       await hostRows.networkReported(trx, { networkId: id, host, generation, fault, absent })
     } else if (kind === 'group') {
       await unsettled.groupReported(trx, { groupId: id, host, generation, fault, absent })
-    } else if (absent) await hostRows.removeGone(trx, id, host, generation)
-    else {
+    } else if (absent) {
+      const networkId = await hostRows.removeGone(trx, id, host, generation)
+      if (networkId !== undefined) await hostRows.noteIdle(trx, networkId, host, clock.nowMs())
+    } else {
       const status = state === 'active' ? 'ACTIVE' : state === 'error' ? 'ERROR' : 'DOWN'
       await unsettled.portReported(trx, { portId: id, host, generation, status, fault })
     }
   })
+  faultPoint('network.report.applied')
 }
 
 /** No order of ours has a higher one, and nothing that it speaks of ever comes back. */

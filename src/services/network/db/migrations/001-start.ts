@@ -132,6 +132,9 @@ async function orders(db: Kysely<unknown>): Promise<void> {
       where seen_generation < generation`.execute(db)
     await index(db, name, `${name}_by_host`, ['host'])
   }
+  await db.schema.alterTable('network_host_networks').addColumn('idle_since', 'bigint').execute()
+  await sql`create index network_host_networks_idle on network_host_networks (idle_since)
+    where idle_since is not null`.execute(db)
   const gone = texts(db.schema.createTable('network_gone_ports') as Table, 'port_id', 'host', 'network_id')
   await big(texts(gone, 'mac_address'), 'generation')
     .addPrimaryKeyConstraint('network_gone_ports_pk', ['port_id', 'host'])
