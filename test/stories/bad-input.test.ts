@@ -215,15 +215,27 @@ test('a full disk is said, and what was begun is removed', async (t) => {
   assert.equal(small.size, 1000)
 })
 
-test('every route of every service refuses a caller without a token, but those that say they need none', async (t) => {
+/** What anybody may ask: discovery, health, the log-in itself, and the registry, whose tokens are its own. */
+const open = new Set([
+  ...['GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /', 'GET /versions'],
+  ...['GET /v2.1', 'GET /v2.1/', 'GET /v2', 'GET /v2.0', 'GET /v2/', 'GET /v2.0/', 'GET /v3', 'GET /v3/'],
+  ...['POST /v3/auth/tokens', 'POST /v3/users/:id/password'],
+])
+
+test('every route of every service refuses a caller without a token, but those that need none', async (t) => {
   const cloud = await startCloud(t)
-  for (const [name, service] of Object.entries(cloud.control.services)) {
-    if (!service.app || name === 'registry') continue
-    for (const line of service.app.printRoutes({ commonPrefix: false }).split('\n')) {
-      const found = /(\/\S*) \(([A-Z, ]+)\)/.exec(line)
-      if (!found) continue
-      const reply = await service.app.inject({ method: 'GET', url: found[1]!.replace(/:\w+/g, 'x') })
-      assert.ok(reply.statusCode !== 500, `${name} ${found[1]}: ${reply.body}`)
+  let asked = 0
+  const answered: string[] = []
+  for (const [name, { app }] of Object.entries(cloud.control.services)) {
+    if (!app || name === 'registry') continue
+    for (const { method, url } of app.routeList) {
+      const path = url.replace(/:\w+(\([^)]*\))?/g, 'x').replace('*', 'x')
+      const reply = await app.inject({ method: method as 'GET', url: path })
+      asked++
+      const isOpen = open.has(`${method.replace('HEAD', 'GET')} ${url}`)
+      if (reply.statusCode !== 401 && !isOpen) answered.push(`${name}: ${method} ${url} ${reply.statusCode}`)
     }
   }
+  assert.deepEqual(answered, [])
+  assert.ok(asked > 200, `${asked} routes`)
 })

@@ -51,6 +51,10 @@ declare module 'fastify' {
     /** The same as a question. */
     can(target: Target, rule: string): boolean
   }
+  interface FastifyInstance {
+    /** Every route with its rule: for the documentation, and for the test that knocks on each without a token. */
+    routeList: { method: string; url: string; policy: string }[]
+  }
   interface FastifyContextConfig {
     /** A rule of the policy, `authenticated` (any valid token), or `public`. A route without one is refused at start. */
     policy?: string
@@ -139,8 +143,11 @@ export function createApp(options: AppOptions): App {
     if (!this.can(target, name)) throw new PolicyRefusal(name)
   })
 
+  const routeList: App['routeList'] = []
+  app.decorate('routeList', routeList)
   app.addHook('onRoute', ({ method, url, config }) => {
     const rule = config?.policy
+    for (const each of [method].flat()) routeList.push({ method: each, url, policy: rule ?? '' })
     if (rule === undefined) throw new Error(`${String(method)} ${url} names no policy`)
     if (rule !== 'public' && rule !== 'authenticated' && !policy.has(rule)) {
       throw new Error(`${String(method)} ${url} names the policy ${rule}, which does not exist`)
