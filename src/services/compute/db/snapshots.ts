@@ -1,8 +1,11 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
 import type { SnapshotsTable } from './tables.ts'
 
 export type Snapshot = Selectable<SnapshotsTable>
+
+/** Written out, not bound: the index over those still open serves only a query that says so in its text. */
+const stillOpen = sql.lit(1 as const)
 
 export async function insert(db: Db, snapshot: SnapshotsTable): Promise<void> {
   await db.insertInto('compute_snapshots').values(snapshot).execute()
@@ -18,7 +21,7 @@ export async function openOf(db: Db, serverId: string): Promise<Snapshot[]> {
     .selectFrom('compute_snapshots')
     .selectAll()
     .where('server_id', '=', serverId)
-    .where('open', '=', 1)
+    .where('open', '=', stillOpen)
     .execute()
 }
 
@@ -27,7 +30,7 @@ export async function due(db: Db, nowMs: number, limit: number): Promise<Snapsho
   return await db
     .selectFrom('compute_snapshots')
     .selectAll()
-    .where('open', '=', 1)
+    .where('open', '=', stillOpen)
     .where((eb) => eb.or([eb('retry_at_ms', 'is', null), eb('retry_at_ms', '<=', nowMs)]))
     .orderBy('created_at')
     .limit(limit)

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { testGround } from '../../../../test/support/ground.ts'
+import { computeMigrations } from '../index.ts'
+import * as serverList from './server-list.ts'
+import * as serverRows from './servers.ts'
+import * as snapshotRows from './snapshots.ts'
+
+/** Every statement that is asked more often the more servers there are must walk an index, never the table. */
+test('no frequent query reads all servers', async (t) => {
+  const { database } = await testGround(t, [computeMigrations])
+  const db = database.read
+  const asked: [sql: string, values: unknown[]][] = []
+  const { prepare } = DatabaseSync.prototype
+  let connection: DatabaseSync | null = null
+  t.mock.method(DatabaseSync.prototype, 'prepare', function (this: DatabaseSync, text: string) {
+    connection = this
+    asked.push([text, []])
+    return prepare.call(this, text)
+  })
+  const page = {
+    ...{ deleted: false, equal: {}, matches: {}, vmStates: null, taskStates: null, locked: null },
+    ...{ changesSince: null, changesBefore: null, metadata: {}, ids: null, limit: 10, marker: null },
+    tags: { all: [], any: [], notAll: [], notAny: [] },
+    sortKeys: [{ column: 'created_at' as const, direction: 'desc' as const }],
+  }
+  await serverList.list(db, { ...page, projectId: 'p' })
+  await serverList.list(db, { ...page, projectId: null })
+  await serverRows.unsettled(db, 0, 10)
+  await serverRows.listByHost(db, 'h')
+  await serverRows.find(db, 'id')
+  await serverRows.usage(db, 'p')
+  await snapshotRows.openOf(db, 'id')
+  await snapshotRows.due(db, 0, 10)
+  t.mock.restoreAll()
+  assert.equal(asked.length, 8)
+  for (const [text] of asked) {
+    const plan: StatementSync = connection!.prepare(`explain query plan ${text}`)
+    const steps = plan
+      .all(...Array.from({ length: text.split('?').length - 1 }, () => 0))
+      .map((row) => String(row.detail))
+    assert.ok(
+      steps.every((step) => !/^SCAN \w+$/.test(step)),
+      `${text}\n${steps.join('\n')}`,
+    )
+  }
+})
