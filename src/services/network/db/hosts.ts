@@ -118,16 +118,6 @@ export async function touchNetwork(trx: Trx, networkId: string): Promise<void> {
     .execute()
 }
 
-export async function hostsWith(db: Db, networkId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('network_host_networks')
-    .select('host')
-    .where('network_id', '=', networkId)
-    .where('wish', '=', 'present')
-    .execute()
-  return rows.map((row) => row.host)
-}
-
 export async function unsettledNetworks(db: Db, hosts: readonly string[]): Promise<HostNetworkRow[]> {
   if (hosts.length === 0) return []
   return await db

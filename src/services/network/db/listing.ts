@@ -12,8 +12,6 @@ export interface Listing {
   reverse: boolean
 }
 
-export const everything: Listing = { where: [], sortKeys: [], markerRow: null, limit: null, reverse: false }
-
 /** `column` has one of `values`; an empty list of values holds for no row. */
 export function among(column: string, values: readonly (string | number)[]): RawBuilder<SqlBool> {
   if (values.length === 0) return sql<SqlBool>`1 = 0`
@@ -21,8 +19,6 @@ export function among(column: string, values: readonly (string | number)[]): Raw
     ? sql<SqlBool>`${sql.ref(column)} = ${values[0]}`
     : sql<SqlBool>`${sql.ref(column)} in (${sql.join(values)})`
 }
-
-export const isAbsent = (column: string): RawBuilder<SqlBool> => sql<SqlBool>`${sql.ref(column)} is null`
 
 /** Networks a project sees: its own, and those open to all. */
 export const visibleNetworks = (projectId: string | null): RawBuilder<SqlBool> =>

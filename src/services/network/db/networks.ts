@@ -55,10 +55,6 @@ export async function remove(trx: Trx, id: string): Promise<void> {
   await trx.deleteFrom('network_networks').where('id', '=', id).execute()
 }
 
-export async function countOf(db: Db, projectId: string): Promise<number> {
-  return await count(db, 'network_networks', projectId)
-}
-
 /** How many rows of a table are a project's. */
 export async function count(
   db: Db,

@@ -47,7 +47,7 @@ export function canonicalIp(text: string): string | null {
   return ip && formatIp(ip.version, ip.value)
 }
 
-/** `a.b.c.d/n`, host bits allowed (see `hasHostBits`); a bare address is its own /32 or /128. */
+/** `a.b.c.d/n`, host bits allowed; a bare address is its own /32 or /128. */
 export function parseCidr(text: string): Cidr | null {
   const [address = '', length, ...rest] = text.split('/')
   const ip = parseIp(address)
@@ -61,11 +61,6 @@ export function parseCidr(text: string): Cidr | null {
 }
 
 export const formatCidr = (cidr: Cidr): string => `${formatIp(cidr.version, cidr.first)}/${cidr.prefix}`
-
-export const hasHostBits = (text: string): boolean => {
-  const cidr = parseCidr(text)
-  return cidr !== null && parseIp(text.split('/')[0]!)!.value !== cidr.first
-}
 
 export const contains = (range: Range, value: bigint): boolean => value >= range.first && value <= range.last
 

@@ -5,7 +5,7 @@ import * as hostRows from '../db/hosts.ts'
 import { find as findNetwork } from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import * as subnetRows from '../db/subnets.ts'
-import { contains, overlap, parseCidr, parseIp } from './addresses.ts'
+import { overlap, parseCidr } from './addresses.ts'
 import { addAutomatic, isAutomatic } from './allocation.ts'
 import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
@@ -161,14 +161,4 @@ export async function get(db: Db, id: string): Promise<subnetRows.SubnetRow> {
   const row = await subnetRows.find(db, id)
   if (!row) throw subnetNotFound(id)
   return row
-}
-
-/** The subnet of some that an address belongs to. */
-export function subnetOf(subnets: readonly subnetRows.SubnetRow[], address: string): subnetRows.SubnetRow | undefined {
-  const ip = parseIp(address)
-  if (!ip) return undefined
-  return subnets.find((subnet) => {
-    const cidr = parseCidr(subnet.cidr)!
-    return cidr.version === ip.version && contains(cidr, ip.value)
-  })
 }
