@@ -8,12 +8,7 @@ import * as userRows from '../db/users.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
 import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
-
-/** A domain by id or name. */
-export interface DomainRef {
-  id?: string | undefined
-  name?: string | undefined
-}
+import { type DomainRef, domainIdOf, findUser, stillThere, usable } from './who.ts'
 
 /** The `auth` of a request for a token. */
 export interface LogIn {
@@ -146,25 +141,6 @@ async function byToken(deps: Deps, token: string, scope: LogIn['scope']): Promis
   }
 }
 
-async function findUser(db: Db, sent: PasswordUser): Promise<userRows.User | undefined> {
-  if (sent.id) return userRows.find(db, sent.id)
-  const domainId = await domainIdOf(db, sent.domain ?? {})
-  return domainId === undefined ? undefined : userRows.findByName(db, domainId, sent.name ?? '')
-}
-
-/** The user as they are now. @throws CloudError when they, or their domain, are disabled or gone. */
-async function stillThere(db: Db, userId: string): Promise<userRows.User> {
-  const user = await userRows.find(db, userId)
-  const domain = user && (await projectRows.find(db, user.domainId))
-  if (!user?.enabled || !domain?.enabled) throw unauthorized()
-  return user
-}
-
-async function domainIdOf(db: Db, ref: DomainRef): Promise<string | undefined> {
-  if (ref.id) return ref.id
-  return ref.name === undefined ? undefined : (await projectRows.findByName(db, null, ref.name))?.id
-}
-
 /** Undefined: nothing was said about the scope; null: none is wanted. */
 async function scopeOf(db: Db, wanted: LogIn['scope']): Promise<Scope | null | undefined> {
   if (wanted === undefined) return undefined
@@ -200,10 +176,4 @@ async function defaultScope(db: Db, user: userRows.User): Promise<Scope | null> 
   const project = user.defaultProjectId ? await projectRows.find(db, user.defaultProjectId) : undefined
   const scope = project && (await usable(db, project))
   return scope && (await rolesIn(db, user.id, scope)).length > 0 ? scope : null
-}
-
-async function usable(db: Db, project: projectRows.Project): Promise<Scope | undefined> {
-  const domain = project.domainId ? await projectRows.find(db, project.domainId) : project
-  if (!project.enabled || !domain?.enabled) return undefined
-  return { kind: 'project', id: project.id, name: project.name, domainId: domain.id }
 }
