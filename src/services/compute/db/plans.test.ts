@@ -7,7 +7,7 @@ import * as serverList from './server-list.ts'
 import * as serverRows from './servers.ts'
 import * as snapshotRows from './snapshots.ts'
 
-/** Every statement that is asked more often the more servers there are must walk an index, never the table. */
+/** Reading all of an index is fine only where the index holds nothing but what is under way. */
 test('no frequent query reads all servers', async (t) => {
   const { database } = await testGround(t, [computeMigrations])
   const db = database.read
@@ -41,7 +41,7 @@ test('no frequent query reads all servers', async (t) => {
       .all(...Array.from({ length: text.split('?').length - 1 }, () => 0))
       .map((row) => String(row.detail))
     assert.ok(
-      steps.every((step) => !/^SCAN \w+$/.test(step)),
+      steps.every((step) => !step.startsWith('SCAN') || /_(unsettled|open)$/.test(step)),
       `${text}\n${steps.join('\n')}`,
     )
   }
