@@ -1,5 +1,6 @@
 import type { ValidateFunction } from 'ajv'
 import type { FastifyRequest } from 'fastify'
+import ipaddr from 'ipaddr.js'
 import { type TSchema, Type } from 'typebox'
 import { isoOf } from '../../../platform/clock.ts'
 import { CloudError } from '../../../platform/errors.ts'
@@ -45,24 +46,34 @@ export function bookmark(request: FastifyRequest, collection: string, id: string
 }
 
 /** A page never has more, whatever was asked for. */
-export const mostItems = 1000
+const mostItems = 1000
+/** What a list has before its microversion of paging. */
+export const unpaged: Paging = { limit: mostItems, marker: null, linked: false }
 
-/** `limit` and `marker`. @throws CloudError `badRequest` */
-export function paging(query: Query): { limit: number; marker: string | null } {
+/** `linked`: a page so short was asked for, so the answer links to the next. */
+export interface Paging {
+  limit: number
+  marker: string | null
+  linked: boolean
+}
+
+/** `limit` and `marker`. A limit of 0 is an empty page. @throws CloudError `badRequest` */
+export function paging(query: Query): Paging {
   const text = last(query, 'limit')
   if (text !== undefined && !/^\d+$/.test(text)) {
     throw new CloudError('badRequest', `Invalid input for query parameters limit. Value: ${text}. It must be a number.`)
   }
-  const asked = text === undefined ? mostItems : Number(text)
-  return { limit: asked === 0 ? mostItems : Math.min(asked, mostItems), marker: last(query, 'marker') ?? null }
+  const limit = Math.min(Number(text ?? mostItems), mostItems)
+  return { limit, marker: last(query, 'marker') ?? null, linked: text !== undefined && limit > 0 }
 }
 
 /** A time as the database writes it, or null. @throws CloudError `badRequest` */
 export function timeOf(query: Query, name: string): string | null {
   const text = last(query, name)
   if (text === undefined) return null
-  // Without a zone it is UTC.
-  const ms = Date.parse(/(z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`)
+  // Without a zone it is UTC; JavaScript would read much else as a date, too.
+  const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(?<zone>z|[+-]\d\d:?\d\d)?)?$/i.exec(text)
+  const ms = iso ? Date.parse(iso.groups?.zone || text.length === 10 ? text : `${text}Z`) : Number.NaN
   if (!Number.isNaN(ms)) return isoOf(ms)
   const why = "It is not a 'date-time'."
   throw new CloudError('badRequest', `Invalid input for query parameters ${name}. Value: ${text}. ${why}`)
@@ -132,3 +143,6 @@ export function countOf(value: number | string, field: string, minimum: number):
 /** Base64 of RFC 4648 §4; line breaks are let pass, as clients wrap it. */
 export const isBase64 = (text: string): boolean =>
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replace(/\s/g, ''))
+
+/** RFC 5952, so that two spellings of an address compare as one. */
+export const canonicalIpV6 = (text: string): string => ipaddr.IPv6.parse(text).toRFC5952String()

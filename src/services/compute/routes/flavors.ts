@@ -94,7 +94,7 @@ export function flavorRoutes(app: App, deps: Deps): void {
         throw new CloudError('badRequest', `marker [${wanted.marker}] not found`)
       })
       const page = found.slice(0, wanted.limit)
-      const more = found.length > page.length && last(queryOf(request), 'limit') !== undefined
+      const more = found.length > page.length && wanted.linked
       const next = withQuery(request, { marker: page.at(-1)?.id ?? null })
       return {
         flavors: page.map((flavor) => (detail ? detailView(request, flavor) : basicView(request, flavor))),
@@ -140,7 +140,7 @@ export function flavorRoutes(app: App, deps: Deps): void {
   })
 }
 
-function flavorQuery(request: FastifyRequest): flavorRows.FlavorQuery {
+function flavorQuery(request: FastifyRequest): flavorRows.FlavorQuery & { linked: boolean } {
   const query = queryOf(request)
   const foreign = since(request, '2.75') && Object.keys(query).find((name) => !queryNames.has(name))
   if (foreign) {

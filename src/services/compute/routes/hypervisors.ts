@@ -6,7 +6,7 @@ import { baseUrl, withQuery } from '../../../platform/http/links.ts'
 import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as hypervisors from '../logic/hypervisors.ts'
-import { isTrue, last, mostItems, paging, queryOf, since } from './common.ts'
+import { isTrue, last, paging, queryOf, since, unpaged } from './common.ts'
 
 type Hypervisor = hypervisors.Hypervisor
 type Names = Awaited<ReturnType<typeof serverRows.namesByHost>>
@@ -32,13 +32,13 @@ export function hypervisorRoutes(app: App, deps: Deps): void {
         )
       }
       const paged = since(request, '2.33')
-      const { limit, marker } = paged ? paging(query) : { limit: mostItems, marker: null }
+      const { limit, marker, linked } = paged ? paging(query) : unpaged
       const found = pattern === undefined ? await all() : matching(await all(), pattern)
       const from = marker === null ? 0 : found.findIndex((h) => idOf(request, h) === marker) + 1
       if (marker !== null && from === 0) throw new CloudError('badRequest', `marker [${marker}] not found`)
       const page = found.slice(from, from + limit)
       const names = withServers ? await namesOf(page) : undefined
-      const more = found.length > from + limit && last(query, 'limit') !== undefined
+      const more = found.length > from + limit && linked
       const next = withQuery(request, { marker: page.length > 0 ? idOf(request, page.at(-1)!) : null })
       return {
         hypervisors: page.map((h) => view(request, h, detail, names)),

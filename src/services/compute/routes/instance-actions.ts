@@ -1,14 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { CloudError, NotFound } from '../../../platform/errors.ts'
+import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { baseUrl, withQuery } from '../../../platform/http/links.ts'
 import * as actionRows from '../db/actions.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
-import { last, mostItems, paging, queryOf, since, timeOf } from './common.ts'
+import { paging, queryOf, since, timeOf, unpaged } from './common.ts'
+import { findServer, targetOf } from './find-server.ts'
 import { hostIdOf } from './server-view.ts'
-import { targetOf } from './servers.ts'
 
 /** Without zone, as these fields have always been. */
 const naive = (iso: string | null): string | null => iso?.replace('Z', '') ?? null
@@ -20,12 +19,8 @@ export function instanceActionRoutes(app: App, deps: Deps): void {
   const config = (name: string) => ({ policy: rule(name), check: 'handler' as const })
 
   /** From 2.21 also of servers that are gone. */
-  const find = async (request: FastifyRequest, id: string) => {
-    const server = await serverRows.findEvenDeleted(read, id)
-    if (!server || (server.deleted && !since(request, '2.21'))) throw new NotFound('Instance', id)
-    request.enforce(targetOf(server))
-    return server
-  }
+  const find = (request: FastifyRequest, id: string) =>
+    findServer(deps, request, id, { evenDeleted: since(request, '2.21') })
 
   app.get(
     '/servers/:id/os-instance-actions',
@@ -34,7 +29,7 @@ export function instanceActionRoutes(app: App, deps: Deps): void {
       const server = await find(request, request.params.id)
       const query = queryOf(request)
       const paged = since(request, '2.58')
-      const { limit, marker } = paged ? paging(query) : { limit: mostItems, marker: null }
+      const { limit, marker, linked } = paged ? paging(query) : unpaged
       const changesSince = paged ? timeOf(query, 'changes-since') : null
       const changesBefore = since(request, '2.66') ? timeOf(query, 'changes-before') : null
       if (changesSince && changesBefore && changesBefore < changesSince) {
@@ -47,7 +42,7 @@ export function instanceActionRoutes(app: App, deps: Deps): void {
         ...{ serverId: server.id, limit: limit + 1, marker: after, changesSince, changesBefore },
       })
       const page = found.slice(0, limit)
-      const more = paged && found.length > limit && last(query, 'limit') !== undefined
+      const more = found.length > limit && linked
       const next = withQuery(request, { marker: page.at(-1)?.request_id ?? null })
       return {
         instanceActions: page.map((action) => view(request, action)),

@@ -7,7 +7,7 @@ import { check } from '../../../platform/http/validation.ts'
 import type { Keypair } from '../db/keypairs.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as keypairs from '../logic/keypairs.ts'
-import { last, mostItems, paging, queryOf, since, versioned } from './common.ts'
+import { last, paging, queryOf, since, unpaged, versioned } from './common.ts'
 
 const strict = { additionalProperties: false }
 const newKeypair = versioned(['2.1', '2.2', '2.10', '2.92'], (at) =>
@@ -42,13 +42,13 @@ export function keypairRoutes(app: App, deps: Deps): void {
   app.get('/os-keypairs', { config: rule('index') }, async (request) => {
     const userId = userOf(request)
     const paged = since(request, '2.35')
-    const { limit, marker } = paged ? paging(queryOf(request)) : { limit: mostItems, marker: null }
+    const { limit, marker, linked } = paged ? paging(queryOf(request)) : unpaged
     const found = await keypairs.list(deps, userId, limit + 1, marker).catch((error) => {
       if (!(error instanceof NotFound)) throw error
       throw new CloudError('badRequest', `Marker ${marker} could not be found.`)
     })
     const page = found.slice(0, limit)
-    const more = paged && found.length > limit && last(queryOf(request), 'limit') !== undefined
+    const more = found.length > limit && linked
     const next = withQuery(request, { marker: page.at(-1)?.name ?? null })
     return {
       keypairs: page.map((keypair) => ({ keypair: view(request, keypair) })),

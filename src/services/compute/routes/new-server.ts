@@ -10,6 +10,7 @@ import { checkBlockDevices } from './block-devices.ts'
 import {
   Boolish,
   Count,
+  canonicalIpV6,
   countOf,
   Description,
   IpAddress,
@@ -185,7 +186,7 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
       configDrive: isTrue(server.config_drive),
       diskConfig: server['OS-DCF:diskConfig'] ?? 'MANUAL',
       accessIpV4: server.accessIPv4 ?? null,
-      accessIpV6: server.accessIPv6 ?? null,
+      accessIpV6: server.accessIPv6 === undefined ? null : canonicalIpV6(server.accessIPv6),
       zone,
       forcedHost: host,
       zeroDiskAllowed: request.can(

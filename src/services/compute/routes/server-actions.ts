@@ -6,13 +6,12 @@ import type { App } from '../../../platform/http/app.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
 import { check, compile } from '../../../platform/http/validation.ts'
 import type { Server } from '../db/servers.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
 import { Metadata, Name, since } from './common.ts'
-import { targetOf } from './servers.ts'
+import { findServer, targetOf } from './find-server.ts'
 
 interface ActionHandler {
   policy: string
@@ -127,8 +126,7 @@ export function serverActionRoutes(app: App, deps: Deps): void {
       if (keys.length > 1) throw new CloudError('badRequest', 'Multiple body keys specified: an action is one key.')
       const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined
       if (!handler) throw new CloudError('badRequest', `There is no such action: ${name}`)
-      const server = await serverRows.get(deps.ground.database.read, request.params.id)
-      request.enforce(targetOf(server), handler.policy)
+      const server = await findServer(deps, request, request.params.id, { rule: handler.policy })
       const checked = check<Record<string, never>>(validators.get(name)!, body)
       return await handler.run(deps, request, reply, server, checked[name]!)
     },

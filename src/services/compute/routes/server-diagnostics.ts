@@ -1,12 +1,11 @@
 import { Type } from 'typebox'
 import type { App } from '../../../platform/http/app.ts'
 import type { Server } from '../db/servers.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import type { Diagnostics } from '../messages.ts'
 import { since } from './common.ts'
-import { targetOf } from './servers.ts'
+import { findServer } from './find-server.ts'
 
 /** Source: Compute API reference, "Servers diagnostics (servers, diagnostics)". */
 export function serverDiagnosticsRoutes(app: App, deps: Deps): void {
@@ -17,8 +16,7 @@ export function serverDiagnosticsRoutes(app: App, deps: Deps): void {
       schema: { params: Type.Object({ id: Type.String() }) },
     },
     async (request) => {
-      const server = await serverRows.get(deps.ground.database.read, request.params.id)
-      request.enforce(targetOf(server))
+      const server = await findServer(deps, request, request.params.id)
       const diagnostics = await hostRequests.diagnostics(deps, server)
       return since(request, '2.48') ? standardView(server, diagnostics) : freeView(diagnostics)
     },
@@ -30,7 +28,8 @@ const states = { running: 'running', paused: 'paused', stopped: 'shutdown', abse
 function standardView(server: Server, d: Diagnostics): Record<string, unknown> {
   return {
     state: states[d.state],
-    driver: 'docker',
+    // A closed list, which has no word for Docker; `hypervisor` says what it is.
+    driver: 'libvirt',
     hypervisor: 'docker',
     hypervisor_os: 'linux',
     uptime: Math.round(d.uptimeSeconds),

@@ -1,12 +1,12 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as metadataRows from '../db/server-metadata.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as metadata from '../logic/server-metadata.ts'
 import { Metadata } from './common.ts'
-import { targetOf } from './servers.ts'
+import { findServer } from './find-server.ts'
 
 const strict = { additionalProperties: false }
 const absent = () => new CloudError('notFound', 'Metadata item was not found')
@@ -21,11 +21,8 @@ export function serverMetadataRoutes(app: App, deps: Deps): void {
   const one = { params: Type.Object({ id: Type.String() }) }
   const item = { params: Type.Object({ id: Type.String(), key: Type.String() }) }
   const body = Type.Object({ metadata: Metadata }, strict)
-  const find = async (request: { params: { id: string }; enforce(target: ReturnType<typeof targetOf>): void }) => {
-    const server = await serverRows.get(read, request.params.id)
-    request.enforce(targetOf(server))
-    return server
-  }
+  const find = async (request: FastifyRequest<{ Params: { id: string } }>) =>
+    await findServer(deps, request as FastifyRequest, request.params.id)
 
   app.get('/servers/:id/metadata', { config: config('index'), schema: one }, async (request) => ({
     metadata: await metadataRows.get(read, (await find(request)).id),

@@ -122,7 +122,7 @@ export async function listServers(
   const asked = queryOf(request)
   checkNames(request, asked)
   const query = allowed(request, asked)
-  const { limit, marker } = paging(asked)
+  const { limit, marker, linked } = paging(asked)
   const states = statesOf(request, query)
   if (states === 'none') return { page: [], more: false }
   const { read } = deps.ground.database
@@ -146,7 +146,7 @@ export async function listServers(
     throw new CloudError('badRequest', 'The value of changes-since must be less than or equal to changes-before.')
   }
   const found = await serverList.list(read, wanted)
-  return { page: found.slice(0, limit), more: found.length > limit && last(asked, 'limit') !== undefined }
+  return { page: found.slice(0, limit), more: linked && found.length > limit }
 }
 
 async function markerServer(deps: Deps, marker: string): Promise<Server> {

@@ -1,12 +1,12 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as tagRows from '../db/server-tags.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as tags from '../logic/server-tags.ts'
 import { rootUrl, Tag } from './common.ts'
-import { targetOf } from './servers.ts'
+import { findServer } from './find-server.ts'
 
 /** Source: Compute API reference, "Server tags (servers, tags)". */
 export function serverTagRoutes(app: App, deps: Deps): void {
@@ -18,11 +18,8 @@ export function serverTagRoutes(app: App, deps: Deps): void {
   })
   const one = { params: Type.Object({ id: Type.String() }) }
   const item = { params: Type.Object({ id: Type.String(), tag: Type.String() }) }
-  const find = async (request: { params: { id: string }; enforce(target: ReturnType<typeof targetOf>): void }) => {
-    const server = await serverRows.get(read, request.params.id)
-    request.enforce(targetOf(server))
-    return server.id
-  }
+  const find = async (request: FastifyRequest<{ Params: { id: string } }>) =>
+    (await findServer(deps, request as FastifyRequest, request.params.id)).id
   const tagsOf = async (id: string) => (await tagRows.list(read, [id])).get(id) ?? []
 
   app.get('/servers/:id/tags', { config: config('index'), schema: one }, async (request) => ({

@@ -32,6 +32,21 @@ eachDatabase((engine, open) => {
       list.body.servers.map((server: { id: string }) => server.id),
       [id],
     )
+    const foreign = await cloud.boot('admin')
+    for (const [method, path] of [
+      ['GET', ''],
+      ['PUT', ''],
+      ['DELETE', ''],
+      ['POST', '/action'],
+      ['GET', '/metadata'],
+      ['GET', '/os-instance-actions'],
+    ] as const) {
+      const body = method === 'POST' ? { pause: null } : method === 'PUT' ? { server: { name: 'mine' } } : undefined
+      const answer = await cloud.as('demo').call(method, 'compute', `/v2.1/servers/${foreign}${path}`, body)
+      assert.equal(answer.status, 404, `${method} ${path}: ${JSON.stringify(answer.body)}`)
+    }
+    await cloud.as('admin').delete('compute', `/v2.1/servers/${foreign}`)
+    await cloud.settle()
     const others = await cloud.as('admin').get('compute', '/v2.1/servers', latest)
     assert.deepEqual(others.body.servers, [])
     const everybodys = await cloud.as('admin').get('compute', '/v2.1/servers?all_tenants=1', latest)

@@ -2,19 +2,17 @@ import { Type } from 'typebox'
 import type { App } from '../../../platform/http/app.ts'
 import { baseUrl, withQuery } from '../../../platform/http/links.ts'
 import { check } from '../../../platform/http/validation.ts'
-import type { Server } from '../db/servers.ts'
-import * as serverRows from '../db/servers.ts'
 import { checkLock } from '../logic/checks.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as servers from '../logic/servers.ts'
-import { Description, Name, selfLinks, since, versioned } from './common.ts'
+import { canonicalIpV6, Description, Name, selfLinks, since, versioned } from './common.ts'
+import { findServer } from './find-server.ts'
 import { parseNewServer } from './new-server.ts'
 import { listServers } from './server-query.ts'
 import { basicView, detailView, loadBeside } from './server-view.ts'
 
 const rule = (name: string) => `os_compute_api:servers:${name}`
-export const targetOf = (server: Server) => ({ project_id: server.projectId, user_id: server.userId })
 
 const strict = { additionalProperties: false }
 const changedServer = versioned(['2.1', '2.19', '2.90'], (at) =>
@@ -89,15 +87,13 @@ export function serverRoutes(app: App, deps: Deps): void {
   const one = { params: Type.Object({ id: Type.String() }) }
 
   app.get('/servers/:id', { config: { policy: rule('show'), check: 'handler' }, schema: one }, async (request) => {
-    const server = await serverRows.get(read, request.params.id)
-    request.enforce(targetOf(server))
+    const server = await findServer(deps, request, request.params.id)
     const beside = await loadBeside(deps, read, request, [server])
     return { server: detailView(request, server, beside, { serverGroups: true }) }
   })
 
   app.put('/servers/:id', { config: { policy: rule('update'), check: 'handler' }, schema: one }, async (request) => {
-    const before = await serverRows.get(read, request.params.id)
-    request.enforce(targetOf(before))
+    const before = await findServer(deps, request, request.params.id)
     const { server: wanted } = check<ChangedServer>(changedServer(request.microversion), request.body)
     checkLock(request.ctx, before)
     const server = await servers.change(deps, before, {
@@ -105,7 +101,7 @@ export function serverRoutes(app: App, deps: Deps): void {
       ...(wanted.description === undefined ? {} : { description: wanted.description }),
       ...(wanted.hostname === undefined ? {} : { hostname: wanted.hostname }),
       ...(wanted.accessIPv4 === undefined ? {} : { accessIpV4: wanted.accessIPv4 }),
-      ...(wanted.accessIPv6 === undefined ? {} : { accessIpV6: wanted.accessIPv6 }),
+      ...(wanted.accessIPv6 === undefined ? {} : { accessIpV6: canonicalIpV6(wanted.accessIPv6) }),
       ...(wanted['OS-DCF:diskConfig'] === undefined ? {} : { diskConfig: wanted['OS-DCF:diskConfig'] }),
     })
     const beside = await loadBeside(deps, read, request, [server])
@@ -118,8 +114,7 @@ export function serverRoutes(app: App, deps: Deps): void {
     '/servers/:id',
     { config: { policy: rule('delete'), check: 'handler' }, schema: one },
     async (request, reply) => {
-      const server = await serverRows.get(read, request.params.id)
-      request.enforce(targetOf(server))
+      const server = await findServer(deps, request, request.params.id)
       await actions.remove(deps, request.ctx, server.id)
       return reply.code(204).send()
     },
