@@ -2,6 +2,7 @@ import { createHash, generateKeyPair as generateKeyPairWith, X509Certificate } f
 import { promisify } from 'node:util'
 import { CloudError, NotFound } from '../../../platform/errors.ts'
 import * as keypairRows from '../db/keypairs.ts'
+import { clientCertificate } from './certificate.ts'
 import type { Deps } from './deps.ts'
 import { limitsOf } from './quotas.ts'
 
@@ -23,10 +24,7 @@ export async function create(
   wanted: NewKeypair,
 ): Promise<{ keypair: keypairRows.Keypair; privateKey: string | null }> {
   const { database, clock } = deps.ground
-  if (wanted.publicKey === null && wanted.type === 'x509') {
-    throw invalid('certificates are not generated here; give one as public_key')
-  }
-  const made = wanted.publicKey === null ? await generate() : null
+  const made = wanted.publicKey === null ? await generate(wanted, clock.nowMs()) : null
   const publicKey = made?.publicKey ?? (wanted.publicKey ?? '').trim()
   const fingerprint = wanted.type === 'ssh' ? sshFingerprint(publicKey) : certificateFingerprint(publicKey)
   const keypair = await database.write(async (trx) => {
@@ -88,16 +86,26 @@ function certificateFingerprint(pem: string): string {
 
 const colons = (digest: Buffer): string => [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
 
-/** An RSA pair: the public half as OpenSSH writes it, the private one as every SSH program reads it (PKCS #1, PEM). */
-async function generate(): Promise<{ publicKey: string; privateKey: string }> {
+/**
+ * An RSA pair: the public half as OpenSSH writes it, or in a certificate; the private one as every SSH program reads it
+ * (PKCS #1, PEM).
+ */
+async function generate(
+  { type, userId }: NewKeypair,
+  nowMs: number,
+): Promise<{ publicKey: string; privateKey: string }> {
   // On the thread pool: it takes a tenth of a second.
   const { publicKey, privateKey } = await generateKeyPair('rsa', { modulusLength: 2048 })
+  const secret = privateKey.export({ format: 'pem', type: 'pkcs1' }).toString()
+  if (type === 'x509') {
+    return { publicKey: clientCertificate(userId, publicKey, privateKey, nowMs), privateKey: secret }
+  }
   const { n = '', e = '' } = publicKey.export({ format: 'jwk' })
   // RFC 4253, section 6.6.
   const blob = Buffer.concat([field(Buffer.from('ssh-rsa')), field(positive(e)), field(positive(n))])
   return {
     publicKey: `ssh-rsa ${blob.toString('base64')} Generated-by-Nova`,
-    privateKey: privateKey.export({ format: 'pem', type: 'pkcs1' }).toString(),
+    privateKey: secret,
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { type ComputeCloud, latest, startComputeCloud } from '../../../../test/support/compute.ts'
 
@@ -108,6 +108,15 @@ test('key pairs: made before 2.92, given always, by user', async (t) => {
   await ask('demo', 'POST', '/os-keypairs', 201, { keypair: { ...given.keypair, name: 'third' } })
   const over = await ask('demo', 'POST', '/os-keypairs', 403, { keypair: { ...given.keypair, name: 'fourth' } })
   assert.equal(over.forbidden.message, 'Quota exceeded, too many key pairs.')
+  const x509 = { keypair: { name: 'windows', type: 'x509' } }
+  const at22 = { 'openstack-api-version': 'compute 2.2' }
+  const { keypair: windows } = await ask('admin', 'POST', '/os-keypairs', 201, x509, at22)
+  const certificate = new X509Certificate(windows.public_key)
+  assert.ok(certificate.checkPrivateKey(createPrivateKey(windows.private_key)))
+  assert.ok(certificate.verify(certificate.publicKey))
+  assert.equal(certificate.subject, `CN=${windows.user_id}`)
+  assert.equal(windows.fingerprint, certificate.fingerprint.toLowerCase())
+  await ask('admin', 'DELETE', '/os-keypairs/windows', 204)
   const list = await ask('demo', 'GET', '/os-keypairs?limit=2', 200)
   assert.deepEqual(
     list.keypairs.map(({ keypair }: { keypair: { name: string } }) => keypair.name),
