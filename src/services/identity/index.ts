@@ -3,6 +3,7 @@ import type { Authenticate } from '../../platform/auth/context.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { createFailureLimit } from '../../platform/auth/rate-limit.ts'
 import { createRevocations } from '../../platform/auth/revocations.ts'
+import { openSecretBox } from '../../platform/auth/secret-box.ts'
 import { openTokenKeys } from '../../platform/auth/token-keys.ts'
 import { createTokens } from '../../platform/auth/tokens.ts'
 import { urlOf } from '../../platform/config.ts'
@@ -17,10 +18,14 @@ import { type Minted, mint } from './logic/mint.ts'
 import { type Secrets, type Seeded, seed } from './logic/seed.ts'
 import { type Revoked, subjects } from './messages.ts'
 import { rules } from './policy.ts'
+import { delegationRules } from './policy-delegation.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
 import { authRoutes } from './routes/auth.ts'
+import { credentialRoutes } from './routes/credentials.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
 import { domainRoutes } from './routes/domains.ts'
+import { ec2CredentialRoutes } from './routes/ec2-credentials.ts'
+import { ec2TokenRoutes } from './routes/ec2-tokens.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
 import { identityFault } from './routes/fault.ts'
 import { grantRoutes } from './routes/grants.ts'
@@ -82,6 +87,9 @@ const chapters = [
   serviceRoutes,
   endpointRoutes,
   regionRoutes,
+  credentialRoutes,
+  ec2CredentialRoutes,
+  ec2TokenRoutes,
 ]
 
 /** Identity API v3. Source: Identity API reference, v3. */
@@ -91,14 +99,15 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const revocations = createRevocations(clock, tokenMs)
   const keys = openTokenKeys(join(config.stateDir, 'keys'), clock)
   const tokens = createTokens(keys, revocations, clock)
+  const secretBox = openSecretBox(join(config.stateDir, 'keys'), 'credential', clock)
   const failures = createFailureLimit(clock, allowedFailures, failureWindowMs)
-  const deps: Deps = { database, clock, bus, log, tokens, revocations, tokenMs, failures }
+  const deps: Deps = { database, clock, bus, log, tokens, revocations, secretBox, tokenMs, failures }
 
   const identityUrl = `${urlOf(config, 'identity')}/v3`
   const app = createApp({
     service: 'identity',
     dialect: identityFault,
-    policy: createPolicy([rules], ground.policyOverrides),
+    policy: createPolicy([rules, delegationRules], ground.policyOverrides),
     authenticate: tokens.authenticate,
     identityUrl,
     log,

@@ -1,5 +1,6 @@
 import type { FailureLimit } from '../../../platform/auth/rate-limit.ts'
 import type { Revocations } from '../../../platform/auth/revocations.ts'
+import type { SecretBox } from '../../../platform/auth/secret-box.ts'
 import type { Tokens } from '../../../platform/auth/tokens.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -14,6 +15,8 @@ export interface Deps {
   readonly log: Logger
   readonly tokens: Tokens
   readonly revocations: Revocations
+  /** For secrets that must be read again. */
+  readonly secretBox: SecretBox
   readonly tokenMs: number
   /** Per user and address. */
   readonly failures: FailureLimit

@@ -5,6 +5,7 @@ import type { Db } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import * as projectRows from '../db/projects.ts'
 import * as userRows from '../db/users.ts'
+import { refuseExchange } from './delegated.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
 import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
@@ -131,6 +132,7 @@ async function byToken(deps: Deps, token: string, scope: LogIn['scope']): Promis
     throw forbidden(
       'You are not authorized to perform the requested action: Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.',
     )
+  refuseExchange(claims)
   return {
     user: await stillThere(deps.database.read, claims.userId),
     methods: ['token', ...claims.methods],

@@ -1,5 +1,6 @@
 import { hashPassword, verifyPassword } from '../../../platform/auth/passwords.ts'
 import * as assignmentRows from '../db/assignments.ts'
+import * as credentialRows from '../db/credentials.ts'
 import * as projectRows from '../db/projects.ts'
 import * as userRows from '../db/users.ts'
 import type { Deps } from './deps.ts'
@@ -96,6 +97,7 @@ export async function remove(deps: Deps, id: string): Promise<void> {
   await writeRevoking(deps, async (trx, revoke) => {
     must(await userRows.find(trx, id), 'user', id)
     await assignmentRows.removeOfActors(trx, [id])
+    await credentialRows.removeOfUsers(trx, [id])
     await userRows.remove(trx, [id])
     revoke({ userId: id })
   })

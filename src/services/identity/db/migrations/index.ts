@@ -1,5 +1,6 @@
 import type { Migration } from '../../../../platform/db/database.ts'
 import { first } from './0001-first.ts'
+import { credentials } from './0002-credentials.ts'
 
 /** In order, and never edited once released. */
-export const migrations: readonly Migration[] = [first]
+export const migrations: readonly Migration[] = [first, credentials]

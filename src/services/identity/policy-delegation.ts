@@ -1,0 +1,27 @@
+import type { Rules } from '../../platform/auth/policy.ts'
+
+const admin = 'rule:admin_required'
+const adminOrSystemReader = `${admin} or (role:reader and system_scope:all)`
+/** Upstream's `scope_types` system and project. */
+const notByDomain = (check: string) => `(${check}) and domain_id:None`
+const credentialOwner = 'user_id:%(target.credential.user_id)s'
+const credentialSeen = notByDomain(`${adminOrSystemReader} or ${credentialOwner}`)
+const credentialChanged = notByDomain(`${admin} or ${credentialOwner}`)
+
+/**
+ * Credentials, and what a user hands on of their rights. Source: Keystone documentation, "Policy configuration"; its
+ * default rules and scope types.
+ */
+export const delegationRules: Rules = {
+  'identity:get_credential': credentialSeen,
+  'identity:list_credentials': credentialSeen,
+  'identity:create_credential': credentialChanged,
+  'identity:update_credential': credentialChanged,
+  'identity:delete_credential': credentialChanged,
+  'identity:ec2_get_credential': credentialSeen,
+  'identity:ec2_list_credentials': credentialSeen,
+  'identity:ec2_create_credential': credentialChanged,
+  'identity:ec2_delete_credential': credentialChanged,
+  'identity:ec2tokens_validate': 'rule:service_or_admin',
+  'identity:s3tokens_validate': 'rule:service_or_admin',
+}
