@@ -36,7 +36,6 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
 
     const seeding = { config, control, database, secrets, now: () => clock.now(), progress }
     await seedIdentity(seeding)
-    armFault(config.fault)
     const since = clock.now()
     await control.listen()
     const host = startHost({ config, cloudId, bus, log, clock })
@@ -44,6 +43,7 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
     await host.ready
     progress('host: compute and network')
     await seedDemo(seeding)
+    armFault(config.fault)
 
     return {
       stop,

@@ -58,10 +58,13 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
   routes(app, deps)
 
   const serverLoop = serverReconciler(deps)
+  const snapshotLoop = snapshotReconciler(deps)
   const listens = [
     bus.subscribe<ServerReport>(subjects.report, (report) => reports.apply(deps, report)),
     bus.subscribe<HostInventory>(subjects.inventory, async (inventory) => {
       serverLoop.forget(inventory.host)
+      snapshotLoop.forget(inventory.host)
+      ground.nudge(snapshotLoop.name)
       await reports.applyInventory(deps, inventory)
     }),
     bus.subscribe<SnapshotReport>(subjects.snapshotReport, (report) => snapshots.apply(deps, report)),
@@ -75,7 +78,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
   return {
     name: 'compute',
     app,
-    loops: [serverLoop, snapshotReconciler(deps)],
+    loops: [serverLoop, snapshotLoop],
     async stop() {
       for (const stop of listens) stop()
     },

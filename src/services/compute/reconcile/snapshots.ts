@@ -9,14 +9,22 @@ const batch = 50
 const resendMs = 25_000
 const tokenSeconds = 3600
 
+export interface SnapshotReconciler extends Reconciler {
+  /** The host came up anew: whatever it was told before is told again in the next round. */
+  forget(host: string): void
+}
+
 /** From snapshots still wanted to orders, until the host says done or has failed too often. */
-export function snapshotReconciler(deps: Deps): Reconciler {
+export function snapshotReconciler(deps: Deps): SnapshotReconciler {
   const { database, clock } = deps.ground
-  let sent = new Map<string, { tries: number; atMs: number }>()
+  let sent = new Map<string, { tries: number; atMs: number; host: string }>()
 
   return {
     name: 'compute.snapshots',
     everySeconds: 30,
+    forget(host) {
+      for (const [id, order] of sent) if (order.host === host) sent.delete(id)
+    },
     async run(signal) {
       const nowMs = clock.nowMs()
       const wanted = await snapshotRows.due(database.read, nowMs, batch)
@@ -35,7 +43,7 @@ export function snapshotReconciler(deps: Deps): Reconciler {
           token: await deps.identity.mintToken({ userId: user_id, projectId: project_id, ttlSeconds: tokenSeconds }),
         }
         deps.bus.publish(subjects.snapshot(host), order)
-        sent.set(id, { tries, atMs: nowMs })
+        sent.set(id, { tries, atMs: nowMs, host })
         faultPoint('compute.snapshot.sent')
       }
       const open = new Set(wanted.map((snapshot) => snapshot.id))
