@@ -3,7 +3,7 @@ import { info, version } from '../machine/docker/system.ts'
 import type { Config } from '../platform/config.ts'
 import { CloudError } from '../platform/errors.ts'
 import { probeEngine } from './engine-probe.ts'
-import { userNamespacesRefusal } from './kernel.ts'
+import { raiseKeyLimits, userNamespacesRefusal } from './kernel.ts'
 import {
   chosenUserNamespaces,
   type EnginePaths,
@@ -42,6 +42,7 @@ export async function ensureEngine(config: Config, cloudId: string, say: (line: 
     await firstStart(config, paths, say)
     return { socket: paths.socket, description: await describe(paths.socket), own: paths, startedNow: true }
   }
+  if (known) raiseKeyLimits(say)
   const { adopted } = await startEngine(paths)
   return { socket: paths.socket, description: await describe(paths.socket), own: paths, startedNow: !adopted }
 }
@@ -54,6 +55,7 @@ async function firstStart(config: Config, paths: EnginePaths, say: (line: string
   for (const [i, userNamespaces] of tries.entries()) {
     try {
       writeSettings(paths, userNamespaces)
+      if (userNamespaces) raiseKeyLimits(say)
       await startEngine(paths)
       await probeEngine(paths.socket)
       return
