@@ -19,26 +19,35 @@ import { type Secrets, type Seeded, seed } from './logic/seed.ts'
 import { type Revoked, subjects } from './messages.ts'
 import { rules } from './policy.ts'
 import { delegationRules } from './policy-delegation.ts'
+import { extensionRules } from './policy-extensions.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
 import { authRoutes } from './routes/auth.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
+import { domainConfigRoutes } from './routes/domain-config.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { ec2CredentialRoutes } from './routes/ec2-credentials.ts'
 import { ec2TokenRoutes } from './routes/ec2-tokens.ts'
+import { endpointGroupRoutes } from './routes/endpoint-groups.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
 import { identityFault } from './routes/fault.ts'
 import { grantRoutes } from './routes/grants.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { impliedRoleRoutes } from './routes/implied-roles.ts'
+import { limitRoutes } from './routes/limits.ts'
+import { policyRoutes } from './routes/policies.ts'
+import { policyAssociationRoutes } from './routes/policy-associations.ts'
+import { projectEndpointRoutes } from './routes/project-endpoints.ts'
 import { projectTagRoutes } from './routes/project-tags.ts'
 import { projectRoutes } from './routes/projects.ts'
 import { regionRoutes } from './routes/regions.ts'
+import { registeredLimitRoutes } from './routes/registered-limits.ts'
 import { roleAssignmentRoutes } from './routes/role-assignments.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
+import './db/extension-tables.ts'
 import './db/tables.ts'
 
 export type { Project } from './db/projects.ts'
@@ -87,6 +96,13 @@ const chapters = [
   serviceRoutes,
   endpointRoutes,
   regionRoutes,
+  policyRoutes,
+  policyAssociationRoutes,
+  endpointGroupRoutes,
+  projectEndpointRoutes,
+  domainConfigRoutes,
+  registeredLimitRoutes,
+  limitRoutes,
   credentialRoutes,
   ec2CredentialRoutes,
   ec2TokenRoutes,
@@ -107,7 +123,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const app = createApp({
     service: 'identity',
     dialect: identityFault,
-    policy: createPolicy([rules, delegationRules], ground.policyOverrides),
+    policy: createPolicy([rules, extensionRules, delegationRules], ground.policyOverrides),
     authenticate: tokens.authenticate,
     identityUrl,
     log,

@@ -1,6 +1,7 @@
 import type { Database, Db } from '../../../platform/db/database.ts'
 import { newHexId } from '../../../platform/ids.ts'
 import * as catalogRows from '../db/catalog.ts'
+import { endpointsOfProject } from './endpoint-filters.ts'
 
 const all = { filters: [], marker: null, limit: null }
 
@@ -10,7 +11,10 @@ const all = { filters: [], marker: null, limit: null }
  */
 export async function catalogFor(db: Db, projectId: string | null, userId: string): Promise<object[]> {
   const services = await catalogRows.listServices(db, all)
-  const endpoints = (await catalogRows.listEndpoints(db, all)).sort((a, b) => (a.interface < b.interface ? -1 : 1))
+  const chosen = projectId === null ? [] : await endpointsOfProject(db, projectId)
+  const endpoints = (chosen.length > 0 ? chosen : await catalogRows.listEndpoints(db, all)).sort((a, b) =>
+    a.interface < b.interface ? -1 : 1,
+  )
   const values: Record<string, string | null> = { project_id: projectId, tenant_id: projectId, user_id: userId }
   return services
     .filter((service) => service.enabled)

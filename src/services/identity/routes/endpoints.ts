@@ -27,7 +27,7 @@ const EndpointChange = Type.Object({
   url: Type.Optional(Url),
 })
 
-const endpointView = (request: FastifyRequest) => (endpoint: catalogRows.Endpoint) => ({
+export const endpointView = (request: FastifyRequest) => (endpoint: catalogRows.Endpoint) => ({
   ...endpoint.extra,
   id: endpoint.id,
   service_id: endpoint.serviceId,

@@ -9,6 +9,11 @@ export const Name = (maxLength: number) => Type.String({ minLength: 1, maxLength
 export const Text = Type.Union([Type.String(), Type.Null()])
 export const Id = Type.String({ minLength: 1, maxLength: 64 })
 export const OptionalId = Type.Union([Id, Type.Null()])
+/** Of another resource, as unified limits take it. Source: Keystone's request schemas. */
+export const ResourceId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[a-zA-Z0-9-]+$' })
+export const ResourceName = Type.String({ minLength: 1, maxLength: 255 })
+/** -1: any amount. */
+export const Amount = Type.Integer({ minimum: -1, maximum: 0x7fffffff })
 export const Options = Type.Record(Type.String(), Type.Unknown())
 export const Immutable = Type.Object({ immutable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])) })
 

@@ -1,0 +1,78 @@
+import type { Rules } from '../../platform/auth/policy.ts'
+
+/** Upstream's `scope_types` system and project: a token scoped to a domain will not do. */
+const notByDomain = (check: string) => `(${check}) and domain_id:None`
+const adminOrSystemReader = 'rule:admin_required or (role:reader and system_scope:all)'
+const adminOnly = notByDomain('rule:admin_required')
+const lookedAt = notByDomain(adminOrSystemReader)
+
+const each = (names: readonly string[], check: string): Rules =>
+  Object.fromEntries(names.map((name) => [`identity:${name}`, check]))
+
+const policyPlaces = ['endpoint', 'service', 'region_and_service']
+
+/** Source: Keystone documentation, "Policy configuration"; its default rules and scope types. */
+export const extensionRules: Rules = {
+  ...each(['get_policy', 'list_policies', 'get_policy_for_endpoint', 'list_endpoints_for_policy'], lookedAt),
+  ...each(['create_policy', 'update_policy', 'delete_policy'], adminOnly),
+  ...each(
+    policyPlaces.map((place) => `check_policy_association_for_${place}`),
+    lookedAt,
+  ),
+  ...each(
+    policyPlaces.flatMap((place) => [
+      `create_policy_association_for_${place}`,
+      `delete_policy_association_for_${place}`,
+    ]),
+    adminOnly,
+  ),
+
+  ...each(
+    [
+      'get_endpoint_group',
+      'list_endpoint_groups',
+      'list_projects_associated_with_endpoint_group',
+      'list_endpoints_associated_with_endpoint_group',
+      'get_endpoint_group_in_project',
+      'list_endpoint_groups_for_project',
+      'list_projects_for_endpoint',
+      'check_endpoint_in_project',
+      'list_endpoints_for_project',
+    ],
+    lookedAt,
+  ),
+  ...each(
+    [
+      'create_endpoint_group',
+      'update_endpoint_group',
+      'delete_endpoint_group',
+      'add_endpoint_group_to_project',
+      'remove_endpoint_group_from_project',
+      'add_endpoint_to_project',
+      'remove_endpoint_from_project',
+    ],
+    adminOnly,
+  ),
+  'identity:get_domain_config': lookedAt,
+  'identity:get_domain_config_default': lookedAt,
+  'identity:get_security_compliance_domain_config': '',
+  'identity:create_domain_config': adminOnly,
+  'identity:update_domain_config': adminOnly,
+  'identity:delete_domain_config': adminOnly,
+
+  ...each(['get_limit_model', 'list_limits', 'get_registered_limit', 'list_registered_limits'], ''),
+  'identity:get_limit':
+    `${adminOrSystemReader} or domain_id:%(target.limit.domain.id)s` +
+    ' or domain_id:%(target.limit.project.domain_id)s or project_id:%(target.limit.project_id)s',
+  ...each(
+    [
+      'create_registered_limits',
+      'update_registered_limit',
+      'delete_registered_limit',
+      'create_limits',
+      'update_limit',
+      'delete_limit',
+    ],
+    adminOnly,
+  ),
+}
