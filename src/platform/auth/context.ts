@@ -1,3 +1,5 @@
+import type { Delegation } from './delegation.ts'
+
 /** Who asks, in which scope, with which roles: what a token says. Made once per request, never changed. */
 export interface Context {
   readonly requestId: string
@@ -20,6 +22,8 @@ export interface Context {
   readonly expiresAt: string
   readonly auditIds: readonly string[]
   readonly methods: readonly string[]
+  /** Absent when the user logged in in person. */
+  readonly delegation?: Delegation
 }
 
 /** Token → who it stands for; null when it is unknown, expired or revoked. Costs microseconds: no database trip. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { delegationKey } from './delegation.ts'
 import type { Claims } from './token-codec.ts'
 
 /**
@@ -9,7 +10,10 @@ export interface Revocation {
   readonly auditId?: string
   readonly userId?: string
   readonly roleId?: string
-  /** Where the token is valid: `project:<id>`, `domain:<id>`, `system` or `none`. */
+  /**
+   * Where the token is valid: `project:<id>`, `domain:<id>`, `system` or `none`; or by what it was made:
+   * `trust:<id>`, `application_credential:<id>`.
+   */
   readonly scope?: string
   /** Of the user, or of the project in scope. */
   readonly domainId?: string
@@ -68,20 +72,25 @@ const keyOf = (r: Revocation) => join(r.auditId, r.userId, r.roleId, r.scope, r.
 
 /** Every key a revocation may have that concerns this token. */
 function keysOf(claims: Claims): string[] {
-  const { userId, scope } = claims
+  const { scope, delegation } = claims
   const where = scopeKey(scope)
-  const roles = claims.roles.flatMap(({ id }) => [
-    join(undefined, undefined, id, undefined, undefined),
-    join(undefined, userId, id, undefined, undefined),
-    join(undefined, userId, id, where, undefined),
-  ])
-  const domains = [claims.userDomainId, ...(scope?.kind === 'project' ? [scope.domainId] : [])]
-  return [
+  const trust = delegation?.kind === 'trust' ? delegation : undefined
+  const userIds = new Set([claims.userId, ...(trust ? [trust.trustorId, trust.trusteeId, trust.originId] : [])])
+  const domainIds = [claims.userDomainId, ...(scope?.kind === 'project' ? [scope.domainId] : [])]
+  const keys = [
     join(claims.auditIds[0], undefined, undefined, undefined, undefined),
-    join(undefined, userId, undefined, undefined, undefined),
-    join(undefined, userId, undefined, where, undefined),
     join(undefined, undefined, undefined, where, undefined),
-    ...domains.map((id) => join(undefined, undefined, undefined, undefined, id)),
-    ...roles,
+    ...[...domainIds, ...(trust?.domainIds ?? [])].map((id) => join(undefined, undefined, undefined, undefined, id)),
+    ...claims.roles.map(({ id }) => join(undefined, undefined, id, undefined, undefined)),
   ]
+  if (delegation) keys.push(join(undefined, undefined, undefined, delegationKey(delegation), undefined))
+  for (const userId of userIds) {
+    keys.push(join(undefined, userId, undefined, undefined, undefined))
+    keys.push(join(undefined, userId, undefined, where, undefined))
+    for (const { id } of claims.roles) {
+      keys.push(join(undefined, userId, id, undefined, undefined))
+      keys.push(join(undefined, userId, id, where, undefined))
+    }
+  }
+  return keys
 }

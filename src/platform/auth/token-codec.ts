@@ -1,3 +1,5 @@
+import type { Delegation } from './delegation.ts'
+
 /** What a token says. Ids and names as they were when it was issued. */
 export interface Claims {
   readonly userId: string
@@ -11,6 +13,8 @@ export interface Claims {
   readonly auditIds: readonly string[]
   readonly issuedAtMs: number
   readonly expiresAtMs: number
+  /** Absent when the user logged in in person. */
+  readonly delegation?: Delegation
 }
 
 export type Scope =
@@ -38,6 +42,8 @@ const tags = {
   auditId: 13,
   issuedAtMs: 14,
   expiresAtMs: 15,
+  /** JSON. */
+  delegation: 16,
 } as const
 
 /** Set on the tag of an id of 32 hex digits, which travels as 16 bytes. */
@@ -71,6 +77,7 @@ export function encode(claims: Claims): Buffer {
   for (const auditId of claims.auditIds) put(tags.auditId, auditId)
   put(tags.issuedAtMs, claims.issuedAtMs.toString(36))
   put(tags.expiresAtMs, claims.expiresAtMs.toString(36))
+  if (claims.delegation) put(tags.delegation, JSON.stringify(claims.delegation))
   return Buffer.concat(pieces)
 }
 
@@ -116,6 +123,7 @@ export function decode(bytes: Buffer): Claims {
     auditIds: all(tags.auditId),
     issuedAtMs: Number.parseInt(one(tags.issuedAtMs), 36),
     expiresAtMs: Number.parseInt(one(tags.expiresAtMs), 36),
+    ...(fields.has(tags.delegation) ? { delegation: JSON.parse(one(tags.delegation)) as Delegation } : {}),
   }
 }
 

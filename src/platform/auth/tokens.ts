@@ -79,6 +79,7 @@ export function createTokens(keys: TokenKeys, revocations: Revocations, clock: C
         expiresAt,
         auditIds: claims.auditIds,
         methods: claims.methods,
+        ...(claims.delegation ? { delegation: claims.delegation } : {}),
       }
     },
   }

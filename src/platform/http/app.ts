@@ -13,6 +13,7 @@ import {
 } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import type { Authenticate, Context } from '../auth/context.ts'
+import { allows } from '../auth/delegation.ts'
 import type { Policy, Target } from '../auth/policy.ts'
 import { CloudError } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -164,7 +165,7 @@ export function createApp(options: AppOptions): App {
     if (options.tokens === false && request.is404) return
     const header = request.headers['x-auth-token']
     const ctx = typeof header === 'string' && header ? options.authenticate(header, request.id) : null
-    if (!ctx) {
+    if (!ctx || !allows(ctx.delegation, options.service, request.method, request.url)) {
       reply.code(401).header('www-authenticate', `Keystone uri="${options.identityUrl}"`)
       return reply.send(unauthorizedBody)
     }

@@ -21,6 +21,8 @@ import { rules } from './policy.ts'
 import { delegationRules } from './policy-delegation.ts'
 import { extensionRules } from './policy-extensions.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
+import { accessRuleRoutes } from './routes/access-rules.ts'
+import { applicationCredentialRoutes } from './routes/application-credentials.ts'
 import { authRoutes } from './routes/auth.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
@@ -106,6 +108,8 @@ const chapters = [
   credentialRoutes,
   ec2CredentialRoutes,
   ec2TokenRoutes,
+  applicationCredentialRoutes,
+  accessRuleRoutes,
 ]
 
 /** Identity API v3. Source: Identity API reference, v3. */

@@ -4,6 +4,9 @@ const admin = 'rule:admin_required'
 const adminOrSystemReader = `${admin} or (role:reader and system_scope:all)`
 /** Upstream's `scope_types` system and project. */
 const notByDomain = (check: string) => `(${check}) and domain_id:None`
+/** Upstream's scope type project. */
+const inProject = (check: string) => `(${check}) and domain_id:None and system_scope:None`
+const self = 'user_id:%(target.user.id)s'
 const credentialOwner = 'user_id:%(target.credential.user_id)s'
 const credentialSeen = notByDomain(`${adminOrSystemReader} or ${credentialOwner}`)
 const credentialChanged = notByDomain(`${admin} or ${credentialOwner}`)
@@ -22,6 +25,13 @@ export const delegationRules: Rules = {
   'identity:ec2_list_credentials': credentialSeen,
   'identity:ec2_create_credential': credentialChanged,
   'identity:ec2_delete_credential': credentialChanged,
+  'identity:get_application_credential': notByDomain(`${adminOrSystemReader} or rule:owner`),
+  'identity:list_application_credentials': notByDomain(`${adminOrSystemReader} or rule:owner`),
+  'identity:create_application_credential': inProject('rule:owner'),
+  'identity:delete_application_credential': notByDomain('rule:admin_or_owner'),
+  'identity:get_access_rule': notByDomain(`${adminOrSystemReader} or ${self}`),
+  'identity:list_access_rules': notByDomain(`${adminOrSystemReader} or ${self}`),
+  'identity:delete_access_rule': notByDomain(`${admin} or ${self}`),
   'identity:ec2tokens_validate': 'rule:service_or_admin',
   'identity:s3tokens_validate': 'rule:service_or_admin',
 }

@@ -1,3 +1,5 @@
+import type { Flag } from './tables.ts'
+
 /** What a user keeps with the cloud to prove who they are, or to sign with. */
 export interface CredentialsTable {
   /** For `ec2` the SHA-256 of the first access key, as upstream has it. */
@@ -13,8 +15,39 @@ export interface CredentialsTable {
   extra: string
 }
 
+export interface ApplicationCredentialsTable {
+  id: string
+  user_id: string
+  name: string
+  project_id: string
+  description: string | null
+  /** PHC string, or `sha256:` and hexadecimal for a secret that we made: too long to be guessed at any speed. */
+  secret_hash: string
+  expires_at: string | null
+  unrestricted: Flag
+  /** JSON: role ids. */
+  roles: string
+}
+
+export interface AccessRulesTable {
+  id: string
+  user_id: string
+  service: string
+  method: string
+  path: string
+}
+
+/** Which rules bind an application credential; none: it is not bound. */
+export interface ApplicationCredentialRulesTable {
+  application_credential_id: string
+  access_rule_id: string
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     identity_credentials: CredentialsTable
+    identity_application_credentials: ApplicationCredentialsTable
+    identity_access_rules: AccessRulesTable
+    identity_application_credential_rules: ApplicationCredentialRulesTable
   }
 }

@@ -6,8 +6,8 @@ import { forbidden } from './refusals.ts'
 const inPerson = new Set(['password', 'token', 'totp'])
 
 /** Whether the caller acts by a part of a user's rights that was handed on, not as the user. */
-export const isDelegated = ({ methods }: Pick<Context, 'methods'>): boolean =>
-  methods.length === 0 || methods.some((method) => !inPerson.has(method))
+export const isDelegated = ({ methods, delegation }: Pick<Context, 'methods' | 'delegation'>): boolean =>
+  delegation !== undefined || methods.length === 0 || methods.some((method) => !inPerson.has(method))
 
 /**
  * Rights that were handed on must not grow into the user's whole: not by reading what the user can log in with.
@@ -21,9 +21,26 @@ export function refuseDelegated(ctx: Context): void {
 }
 
 /** Nor by an exchange for a token of another scope. */
-export function refuseExchange(claims: Pick<Claims, 'methods'>): void {
+export function refuseExchange(claims: Pick<Claims, 'methods' | 'delegation'>): void {
   if (isDelegated(claims))
     throw forbidden(
       'You are not authorized to perform the requested action: Using a delegated token to create another token is not allowed.',
     )
+}
+
+/**
+ * Who may manage application credentials: the user in person, or an application credential that is itself free to.
+ * One made by a trust or an EC2 key would outlive it. `change` also refuses the restricted ones.
+ */
+export function refuseDelegatedMaking(ctx: Context, change: boolean): void {
+  const by = ctx.delegation
+  if (by?.kind === 'application_credential') {
+    if (change && by.restricted)
+      throw forbidden(
+        "You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.",
+      )
+    return
+  }
+  if (by || isDelegated(ctx))
+    throw forbidden('Cannot manage application credentials with a token issued via delegation.')
 }

@@ -1,5 +1,6 @@
 import type { Db } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
+import * as applicationCredentialRows from '../db/application-credentials.ts'
 import * as assignmentRows from '../db/assignments.ts'
 import * as groupRows from '../db/groups.ts'
 import * as projectRows from '../db/projects.ts'
@@ -71,6 +72,11 @@ export async function revoke(deps: Deps, grant: Grant): Promise<void> {
     const scope = target.kind === 'system' ? 'system' : `${target.kind}:${target.id}`
     // A domain's own role is in no token, only what it implies is.
     const roleIds = role.domainId === null ? [role.id] : withImplied(await roleRows.implications(trx), [role.id])
+    // What the users handed on in that project ends: a role that comes back does not bring it back.
+    if (target.kind === 'project' && !grant.inherited)
+      for (const userId of userIds)
+        for (const id of await applicationCredentialRows.removeOfUserIn(trx, userId, target.id))
+          revokeTokens({ scope: `application_credential:${id}` })
     for (const userId of userIds)
       for (const roleId of roleIds) revokeTokens(grant.inherited ? { userId, roleId } : { userId, roleId, scope })
   })

@@ -5,9 +5,11 @@ import type { Db } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import * as projectRows from '../db/projects.ts'
 import * as userRows from '../db/users.ts'
+import { type ApplicationCredentialProof, byApplicationCredential } from './application-credential-log-in.ts'
 import { refuseExchange } from './delegated.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
+import { TooManyFailures } from './failures.ts'
 import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
 import { type DomainRef, domainIdOf, findUser, stillThere, usable } from './who.ts'
 
@@ -16,6 +18,7 @@ export interface LogIn {
   methods: readonly string[]
   password?: { user: { id?: string; name?: string; domain?: DomainRef; password: string } } | undefined
   token?: { id: string } | undefined
+  application_credential?: ApplicationCredentialProof | undefined
   scope?:
     | 'unscoped'
     | {
@@ -25,15 +28,6 @@ export interface LogIn {
         unscoped?: object
       }
     | undefined
-}
-
-/** Too many failures of late: try again in so many seconds. */
-export class TooManyFailures extends CloudError {
-  readonly retryAfterSeconds: number
-  constructor(retryAfterSeconds: number) {
-    super('rateLimited', `Too many failed log-ins. Try again in ${retryAfterSeconds} seconds.`)
-    this.retryAfterSeconds = retryAfterSeconds
-  }
 }
 
 /** Who it is, and what the new token takes over from an old one. */
@@ -52,6 +46,12 @@ interface Proven {
  * @throws CloudError kind `unauthorized` without a word on what was wrong.
  */
 export async function logIn(deps: Deps, { methods, scope, ...proofs }: LogIn, address: string): Promise<Claims> {
+  if (methods.includes('application_credential')) {
+    const proof = proofs.application_credential
+    if (!proof) throw badRequest('Expecting to find application_credential in identity.')
+    if (methods.some((method) => method !== 'application_credential')) throw unauthorized() // it stands alone
+    return byApplicationCredential(deps, proof, scope !== undefined, address)
+  }
   let proven: Proven | undefined
   for (const method of new Set(methods)) {
     const next =

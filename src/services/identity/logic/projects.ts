@@ -1,6 +1,6 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import * as assignmentRows from '../db/assignments.ts'
-import * as credentialRows from '../db/credentials.ts'
+import * as delegationRows from '../db/delegations.ts'
 import * as groupRows from '../db/groups.ts'
 import { flag } from '../db/lists.ts'
 import * as projectRows from '../db/projects.ts'
@@ -116,7 +116,7 @@ async function removeDomain(trx: Trx, revoke: Revoke, domain: Project): Promise<
   const roles = await roleRows.idsInDomain(trx, domain.id)
   await assignmentRows.removeOfActors(trx, [...users, ...groups])
   await assignmentRows.removeOfRoles(trx, roles)
-  await credentialRows.removeOfUsers(trx, users)
+  await delegationRows.removeOfUsers(trx, users)
   await groupRows.remove(trx, groups)
   await userRows.remove(trx, users)
   await roleRows.remove(trx, roles)
@@ -127,7 +127,7 @@ async function removeDomain(trx: Trx, revoke: Revoke, domain: Project): Promise<
 async function removeProjects(trx: Trx, revoke: Revoke, projects: readonly Project[]): Promise<void> {
   const ids = projects.map((project) => project.id)
   await assignmentRows.removeOnTargets(trx, ids)
-  await credentialRows.removeOfProjects(trx, ids)
+  await delegationRows.removeOfProjects(trx, ids)
   await projectRows.remove(trx, ids)
   for (const project of projects) revokeIn(revoke, project)
 }

@@ -22,6 +22,7 @@ export async function tokenBody(db: Db, claims: Claims, withCatalog: boolean): P
     expires_at: isoOf(claims.expiresAtMs),
     issued_at: isoOf(claims.issuedAtMs),
   }
+  addDelegation(body, claims)
   if (!scope) return body
   if (scope.kind === 'system') body.system = { all: true }
   if (scope.kind === 'domain') body.domain = await domain(scope.id)
@@ -33,4 +34,11 @@ export async function tokenBody(db: Db, claims: Claims, withCatalog: boolean): P
   body.roles = claims.roles
   if (withCatalog) body.catalog = await catalogFor(db, scope.kind === 'project' ? scope.id : null, claims.userId)
   return body
+}
+
+/** Source: Identity API reference, "Authenticating with an application credential". */
+function addDelegation(body: Record<string, unknown>, { delegation }: Claims): void {
+  if (delegation?.kind !== 'application_credential') return
+  const { id, name, restricted, accessRules } = delegation
+  body.application_credential = { id, name, restricted, ...(accessRules ? { access_rules: accessRules } : {}) }
 }

@@ -1,10 +1,11 @@
 import { hashPassword, verifyPassword } from '../../../platform/auth/passwords.ts'
+import * as applicationCredentialRows from '../db/application-credentials.ts'
 import * as assignmentRows from '../db/assignments.ts'
-import * as credentialRows from '../db/credentials.ts'
+import * as delegationRows from '../db/delegations.ts'
 import * as projectRows from '../db/projects.ts'
 import * as userRows from '../db/users.ts'
 import type { Deps } from './deps.ts'
-import { TooManyFailures } from './log-in.ts'
+import { TooManyFailures } from './failures.ts'
 import { badRequest, conflict, must, notFound, unauthorized } from './refusals.ts'
 import { writeRevoking } from './revoking.ts'
 
@@ -49,6 +50,7 @@ export async function update(deps: Deps, id: string, { password, ...change }: Ch
     if (now.defaultProjectId !== was.defaultProjectId) await checkDefaultProject(trx, now.defaultProjectId)
     if (now.name !== was.name && (await userRows.findByName(trx, was.domainId, now.name))) throw nameTaken(now)
     await userRows.update(trx, now)
+    if (was.enabled && !now.enabled) await applicationCredentialRows.removeOfUsers(trx, [id]) // as upstream does
     if ((was.enabled && !now.enabled) || password !== undefined) revoke({ userId: id })
     return now
   })
@@ -97,7 +99,7 @@ export async function remove(deps: Deps, id: string): Promise<void> {
   await writeRevoking(deps, async (trx, revoke) => {
     must(await userRows.find(trx, id), 'user', id)
     await assignmentRows.removeOfActors(trx, [id])
-    await credentialRows.removeOfUsers(trx, [id])
+    await delegationRows.removeOfUsers(trx, [id])
     await userRows.remove(trx, [id])
     revoke({ userId: id })
   })

@@ -3,7 +3,8 @@ import { Type } from 'typebox'
 import type { Claims } from '../../../platform/auth/token-codec.ts'
 import type { App } from '../../../platform/http/app.ts'
 import type { Deps } from '../logic/deps.ts'
-import { logIn, TooManyFailures } from '../logic/log-in.ts'
+import { TooManyFailures } from '../logic/failures.ts'
+import { logIn } from '../logic/log-in.ts'
 import { notFound } from '../logic/refusals.ts'
 import { writeRevoking } from '../logic/revoking.ts'
 import { tokenBody } from '../logic/token-body.ts'
@@ -28,6 +29,20 @@ const Auth = Type.Object({
         }),
       ),
       token: Type.Optional(Type.Object({ id: Type.String() })),
+      application_credential: Type.Optional(
+        Type.Object({
+          id: Type.Optional(Type.String()),
+          name: Type.Optional(Type.String()),
+          user: Type.Optional(
+            Type.Object({
+              id: Type.Optional(Type.String()),
+              name: Type.Optional(Type.String()),
+              domain: Type.Optional(Domain),
+            }),
+          ),
+          secret: Type.String({ maxLength: 4096 }),
+        }),
+      ),
     }),
     scope: Type.Optional(
       Type.Union([
@@ -71,7 +86,7 @@ export function tokenRoutes(app: App, deps: Deps): void {
     const token = typeof header === 'string' ? header : ''
     const forgiven = isTrue(queryOf(request).allow_expired) ? allowExpiredMs : 0
     const claims = deps.tokens.read(token, { allowExpiredMs: forgiven })
-    if (!claims) throw notFound('token', token)
+    if (!claims || !understood(request, claims)) throw notFound('token', token)
     request.enforce({ 'target.token.user_id': claims.userId }, rule)
     return claims
   }
@@ -96,5 +111,11 @@ export function tokenRoutes(app: App, deps: Deps): void {
     return reply.code(204).send()
   })
 }
+
+/** A service that cannot tell of its knowing access rules would not keep to them: for it, such a token is none. */
+const understood = (request: FastifyRequest, { delegation }: Claims): boolean =>
+  delegation?.kind !== 'application_credential' ||
+  delegation.accessRules === undefined ||
+  Number(request.headers['openstack-identity-access-rules'] ?? 0) >= 1
 
 const wantsCatalog = (request: FastifyRequest): boolean => !('nocatalog' in queryOf(request))

@@ -2,6 +2,7 @@ import type { Migration } from '../../../../platform/db/database.ts'
 import { first } from './0001-first.ts'
 import { credentials } from './0002-credentials.ts'
 import { extensions } from './0003-extensions.ts'
+import { applicationCredentials } from './0004-application-credentials.ts'
 
 /** In order, and never edited once released. */
-export const migrations: readonly Migration[] = [first, credentials, extensions]
+export const migrations: readonly Migration[] = [first, credentials, extensions, applicationCredentials]
