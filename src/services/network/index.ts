@@ -5,6 +5,7 @@ import type { Db, Trx } from '../../platform/db/database.ts'
 import type { Hosts } from '../../platform/hosts/hosts.ts'
 import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service } from '../../platform/service.ts'
+import { type ComputeGroups, computeGroups } from './logic/compute-groups.ts'
 import * as seeding from './logic/seed.ts'
 import * as servers from './logic/servers.ts'
 import { networkPolicy } from './policy.ts'
@@ -24,6 +25,7 @@ import { versionRoutes } from './routes/versions.ts'
 
 export { networkMigrations } from './db/migrations.ts'
 export { removeEverything } from './host/remove.ts'
+export type { ComputeGroup, ComputeGroupRule, ComputeGroups } from './logic/compute-groups.ts'
 export type { SeedWishes } from './logic/seed.ts'
 export type { ServerPort, ServerWishes } from './logic/servers.ts'
 
@@ -39,6 +41,8 @@ export interface NetworkService extends Service {
   unplugServer(trx: Trx, serverId: string): Promise<void>
   /** One query a page of servers; in NIC order. */
   serverPorts(db: Db, serverIds: readonly string[]): Promise<Map<string, servers.ServerPort[]>>
+  /** Security groups for Compute's proxies of them. */
+  readonly computeGroups: ComputeGroups
   /** The networks of a new cloud: `public`, `private` (admin's) and `demo-private`. Repeatable: only the first time counts. */
   seed(wishes: seeding.SeedWishes): Promise<void>
 }
@@ -84,6 +88,7 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
     checkNetworks: (db, ctx, wanted) => servers.check(db, deps, ctx, wanted),
     unplugServer: (trx, serverId) => servers.unplug(trx, deps, serverId),
     serverPorts: (db, serverIds) => servers.ofServers(db, serverIds),
+    computeGroups: computeGroups(deps),
     seed: (wishes) => seeding.seed(deps, wishes),
   }
 }

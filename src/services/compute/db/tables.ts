@@ -181,6 +181,22 @@ export interface QuotasTable {
   hard_limit: number
 }
 
+export interface AggregatesTable {
+  id: number
+  uuid: string
+  name: string
+  /** JSON: keys and values. */
+  metadata: string
+  created_at: string
+  updated_at: string | null
+  deleted: 0 | 1
+}
+
+export interface AggregateHostsTable {
+  aggregate_id: number
+  host: string
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     compute_servers: ServersTable
@@ -195,5 +211,7 @@ declare module '../../../platform/db/database.ts' {
     compute_action_events: ActionEventsTable
     compute_snapshots: SnapshotsTable
     compute_quotas: QuotasTable
+    compute_aggregates: AggregatesTable
+    compute_aggregate_hosts: AggregateHostsTable
   }
 }

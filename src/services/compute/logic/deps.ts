@@ -8,7 +8,7 @@ import type { PlacementService } from '../../placement/index.ts'
 import type { RegistryService } from '../../registry/index.ts'
 
 export type BootableImage = Bootable
-export type { ServerPort } from '../../network/index.ts'
+export type { ComputeGroup, ComputeGroupRule, ServerPort } from '../../network/index.ts'
 /** The NICs of a server to be. */
 export type WantedPlugs = Parameters<NetworkService['checkNetworks']>[2]
 export type WantedNetworks = WantedPlugs['networks']
@@ -21,6 +21,9 @@ export interface Deps {
   readonly placement: PlacementService
   readonly image: Pick<ImageService, 'bootable' | 'createSnapshot' | 'fail' | 'uploadUrl'>
   readonly registry: Pick<RegistryService, 'pullToken'>
-  readonly network: Pick<NetworkService, 'plugServer' | 'checkNetworks' | 'unplugServer' | 'serverPorts'>
+  readonly network: Pick<
+    NetworkService,
+    'plugServer' | 'checkNetworks' | 'unplugServer' | 'serverPorts' | 'computeGroups'
+  >
   readonly hosts: Hosts
 }

@@ -24,7 +24,7 @@ export const quotaNames = [
 export type QuotaName = (typeof quotaNames)[number]
 export type Limits = Record<QuotaName, number>
 
-/** Limits of a project for which nothing was set. Those of networks are Network's business; the old API still shows them. */
+/** Limits as configured. Those of networks are Network's business; the old API still shows them. */
 export function defaultLimits({ ground: { config } }: Deps): Limits {
   return {
     cores: config.quotas.cores,
@@ -44,8 +44,16 @@ export function defaultLimits({ ground: { config } }: Deps): Limits {
   }
 }
 
+/** Under what name a class's limits stand beside the projects'; no project's id has a colon in it. */
+export const classOf = (name: string): string => `class:${name}`
+
+/** Limits of a project without its own: as configured, and what was set for the class `default`. */
+export async function classLimits(deps: Deps, db: Db): Promise<Limits> {
+  return { ...defaultLimits(deps), ...(await quotaRows.get(db, classOf('default'))) }
+}
+
 export async function limitsOf(deps: Deps, db: Db, projectId: string): Promise<Limits> {
-  return { ...defaultLimits(deps), ...(await quotaRows.get(db, projectId)) }
+  return { ...(await classLimits(deps, db)), ...(await quotaRows.get(db, projectId)) }
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import type { Refusal } from '../../placement/index.ts'
+import * as aggregateRows from '../db/aggregates.ts'
 import * as serviceRows from '../db/services.ts'
 import type { ComputeFacts } from '../messages.ts'
 import type { BootableImage, Deps } from './deps.ts'
@@ -60,6 +61,7 @@ export async function candidates(
   wanted: Placement,
 ): Promise<{ hosts: string[]; refused: HostRefusal[] }> {
   const services = new Map((await serviceRows.list(trx)).map((service) => [service.host, service]))
+  const zones = await aggregateRows.zones(trx)
   const hosts: string[] = []
   const refused: HostRefusal[] = []
   for (const host of await deps.hosts.list('compute', trx)) {
@@ -70,7 +72,7 @@ export async function candidates(
       disabled: service?.disabled === 1,
       disabledReason: service?.disabled_reason ?? null,
       forcedDown: service?.forced_down === 1,
-      zone: defaultZone,
+      zone: zones.get(host.name) ?? defaultZone,
       architecture: (host.facts as Partial<ComputeFacts>).architecture,
     }
     const refusal = filters

@@ -5,6 +5,7 @@ import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import { newId } from '../../../platform/ids.ts'
 import * as actionRows from '../db/actions.ts'
+import * as aggregateRows from '../db/aggregates.ts'
 import * as flavorRows from '../db/flavors.ts'
 import * as keypairRows from '../db/keypairs.ts'
 import * as metadataRows from '../db/server-metadata.ts'
@@ -95,7 +96,9 @@ async function checkRest(deps: Deps, db: Db, ctx: Context, wanted: NewServers): 
     throw new CloudError('badRequest', 'Invalid key_name provided.')
   }
   if (wanted.zone !== null && wanted.zone !== defaultZone) {
-    throw new CloudError('badRequest', 'The requested availability zone is not available')
+    const zones = await aggregateRows.zones(db)
+    if (![...zones.values()].includes(wanted.zone))
+      throw new CloudError('badRequest', 'The requested availability zone is not available')
   }
   if (wanted.forcedHost !== null) {
     const known = await deps.hosts.list('compute', db)
@@ -174,10 +177,11 @@ async function place(
     event,
   )
   if (enough) {
+    const zones = await aggregateRows.zones(trx)
     return made.map((row) => ({
       ...row,
       host: claimed.placed.get(row.id) ?? null,
-      availabilityZone: defaultZone,
+      availabilityZone: zones.get(claimed.placed.get(row.id) ?? '') ?? defaultZone,
       taskState: 'spawning' as const,
       actionId: actions.get(row.id) ?? null,
     }))

@@ -20,6 +20,12 @@ export const last = (query: Query, name: string): string | undefined => all(quer
 export const since = (request: FastifyRequest, version: string): boolean =>
   request.microversion >= microversion(version)
 
+/** Old proxies and views end with a microversion; from the next on they are not there. @throws CloudError `notFound` */
+export function requireUntil(request: FastifyRequest, last: string): void {
+  if (request.microversion <= microversion(last)) return
+  throw new CloudError('notFound', 'The resource could not be found.')
+}
+
 /** `http://host:8774/v2.1`, with the project when the client put it into its path. */
 export function rootUrl(request: FastifyRequest): string {
   const version = /^\/v2(\.1)?(?=\/|$)/.exec(request.url)?.[0] ?? '/v2.1'

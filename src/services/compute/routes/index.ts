@@ -4,6 +4,7 @@ import type { App } from '../../../platform/http/app.ts'
 import { microversion } from '../../../platform/http/microversions.ts'
 import type { Deps } from '../logic/deps.ts'
 import { versions } from '../versions.ts'
+import { aggregateRoutes } from './aggregates.ts'
 import { availabilityZoneRoutes } from './availability-zones.ts'
 import { extensionRoutes } from './extensions.ts'
 import { flavorAccessRoutes } from './flavor-access.ts'
@@ -13,7 +14,9 @@ import { hypervisorRoutes } from './hypervisors.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keypairRoutes } from './keypairs.ts'
 import { limitRoutes } from './limits.ts'
+import { quotaClassRoutes } from './quota-classes.ts'
 import { quotaSetRoutes } from './quota-sets.ts'
+import { securityGroupRoutes } from './security-groups.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverAddressRoutes } from './server-addresses.ts'
 import { serverDiagnosticsRoutes } from './server-diagnostics.ts'
@@ -27,6 +30,7 @@ const chapters = [
   ...[serverRoutes, serverActionRoutes, serverAddressRoutes, serverDiagnosticsRoutes, serverMetadataRoutes],
   ...[serverTagRoutes, instanceActionRoutes, flavorRoutes, flavorAccessRoutes, flavorExtraSpecRoutes, keypairRoutes],
   ...[hypervisorRoutes, serviceRoutes, availabilityZoneRoutes, limitRoutes, quotaSetRoutes, extensionRoutes],
+  ...[aggregateRoutes, quotaClassRoutes, securityGroupRoutes],
 ]
 
 /**

@@ -7,7 +7,7 @@ import * as quotaRows from '../db/quotas.ts'
 import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import { checkProject } from '../logic/flavors.ts'
-import { defaultLimits, limitsOf, type QuotaName, quotaNames } from '../logic/quotas.ts'
+import { classLimits, limitsOf, type QuotaName, quotaNames } from '../logic/quotas.ts'
 import { Boolish, isTrue, since, versioned } from './common.ts'
 
 const ofNetworks: readonly QuotaName[] = ['fixed_ips', 'floating_ips', 'security_group_rules', 'security_groups']
@@ -58,7 +58,7 @@ export function quotaSetRoutes(app: App, deps: Deps): void {
   app.get('/os-quota-sets/:id/defaults', { config: rule('defaults'), schema: one }, async (request) => {
     const { id } = request.params
     await allowed(request, id)
-    return { quota_set: { id, ...pick(request, defaultLimits(deps)) } }
+    return { quota_set: { id, ...pick(request, await classLimits(deps, database.read)) } }
   })
 
   app.get('/os-quota-sets/:id/detail', { config: rule('detail'), schema: one }, async (request) => {

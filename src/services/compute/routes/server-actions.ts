@@ -20,6 +20,7 @@ interface ActionHandler {
 }
 
 const strict = { additionalProperties: false }
+const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S' }) })
 const simple = (policy: string, name: Parameters<typeof actions.act>[3]): ActionHandler => ({
   policy: `os_compute_api:${policy}`,
   schema: Type.Unknown(),
@@ -85,6 +86,24 @@ const handlers: Readonly<Record<string, ActionHandler>> = {
         throw new CloudError('badRequest', 'A reason for a lock can be given from microversion 2.73 on.')
       }
       await actions.lock(deps, request.ctx, server.id, value?.locked_reason ?? null)
+      return reply.code(202).send()
+    },
+  },
+
+  addSecurityGroup: {
+    policy: 'os_compute_api:os-security-groups:add',
+    schema: GroupName,
+    async run(deps, request, reply, server, { name }: { name: string }) {
+      await deps.network.computeGroups.join(request.ctx, server, name)
+      return reply.code(202).send()
+    },
+  },
+
+  removeSecurityGroup: {
+    policy: 'os_compute_api:os-security-groups:remove',
+    schema: GroupName,
+    async run(deps, request, reply, server, { name }: { name: string }) {
+      await deps.network.computeGroups.leave(request.ctx, server, name)
       return reply.code(202).send()
     },
   },

@@ -6,7 +6,6 @@ import { check, compile } from '../../../platform/http/validation.ts'
 import * as serviceRows from '../db/services.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as hypervisors from '../logic/hypervisors.ts'
-import { defaultZone } from '../logic/scheduler.ts'
 import * as services from '../logic/services.ts'
 import { Boolish, isTrue, last, Name, queryOf, since } from './common.ts'
 
@@ -141,9 +140,9 @@ export function serviceRoutes(app: App, deps: Deps): void {
 /** Without zone, as this field has always been. */
 const naive = (iso: string | null): string | null => iso?.replace('Z', '') ?? null
 
-const view = (request: FastifyRequest, { service, up, seenAt }: hypervisors.Hypervisor) => ({
+const view = (request: FastifyRequest, { service, up, seenAt, zone }: hypervisors.Hypervisor) => ({
   id: since(request, '2.53') ? service.id : service.number,
-  ...{ binary, host: service.host, zone: defaultZone },
+  ...{ binary, host: service.host, zone },
   status: service.disabled ? 'disabled' : 'enabled',
   state: up ? 'up' : 'down',
   updated_at: naive(seenAt),

@@ -20,6 +20,13 @@ export async function byIds(db: Db, ids: readonly string[]): Promise<Map<string,
   return new Map(rows.map((row) => [row.id, row]))
 }
 
+/** A project's groups, or everybody's. */
+export async function ofProject(db: Db, projectId: string | null): Promise<GroupRow[]> {
+  let select = db.selectFrom('network_security_groups').selectAll()
+  if (projectId !== null) select = select.where('project_id', '=', projectId)
+  return await select.orderBy('project_id').orderBy('name').orderBy('id').execute()
+}
+
 /** A project's groups that are called this, or have this id. */
 export async function named(db: Db, projectId: string, nameOrId: string): Promise<GroupRow[]> {
   return await db

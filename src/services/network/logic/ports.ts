@@ -198,7 +198,8 @@ export async function update(deps: Deps, ctx: Context, id: string, changes: Port
   return row
 }
 
-async function change(
+/** In the caller's transaction; nudge `network.ports` after it. @throws CloudError in Neutron's words */
+export async function change(
   trx: Trx,
   deps: Deps,
   ctx: Context,

@@ -2,5 +2,6 @@ import type { Migration } from '../../../../platform/db/database.ts'
 import { servers } from './001-servers.ts'
 import { catalog } from './002-catalog.ts'
 import { firstFlavors } from './003-first-flavors.ts'
+import { aggregates } from './004-aggregates.ts'
 
-export const migrations: readonly Migration[] = [servers, catalog, firstFlavors]
+export const migrations: readonly Migration[] = [servers, catalog, firstFlavors, aggregates]
