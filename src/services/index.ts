@@ -34,7 +34,7 @@ export const migrations: readonly ServiceMigrations[] = [
 export async function createServices(ground: Ground, hosts: Hosts): Promise<Services> {
   const identity = await createIdentity(ground)
   const placement = createPlacement(ground)
-  const registry = await createRegistry(ground)
+  const registry = await createRegistry(ground, identity)
   const image = await createImage(ground, identity, registry)
   const network = await createNetwork(ground, identity, hosts)
   const compute = await createCompute(ground, { identity, placement, registry, image, network, hosts })

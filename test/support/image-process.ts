@@ -8,7 +8,7 @@ import { newLogger } from '../../src/platform/log.ts'
 import { createImage } from '../../src/services/image/index.ts'
 import { createRegistry } from '../../src/services/registry/index.ts'
 import { testConfig } from './ground.ts'
-import { layerOf, savedArchive } from './image.ts'
+import { layerOf, savedArchive, testIdentity } from './image.ts'
 
 /**
  * A process of its own, to be killed: `node image-process.ts STATE_DIR FAULT (upload | delete ID)`. Works on a
@@ -28,7 +28,9 @@ const ground = {
   clock: systemClock,
 }
 const ctx = systemContext('req-child', { id: 'alpha', domainId: 'default' })
-const image = createImage(ground, { authenticate: () => ctx }, await createRegistry(ground))
+const identity = testIdentity(() => ctx)
+const registry = await createRegistry(ground, identity)
+const image = createImage(ground, identity, registry)
 armFault(fault)
 const call = async (method: 'POST' | 'PUT' | 'DELETE', url: string, type: string, payload: string | Buffer) =>
   (await image.app!.inject({ method, url, headers: { 'x-auth-token': 'x', 'content-type': type }, payload })).body

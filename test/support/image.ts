@@ -9,6 +9,7 @@ import { type Context, systemContext } from '../../src/platform/auth/context.ts'
 import type { BlobStore } from '../../src/platform/blobs/blobs.ts'
 import type { Config } from '../../src/platform/config.ts'
 import type { Database } from '../../src/platform/db/database.ts'
+import { CloudError } from '../../src/platform/errors.ts'
 import { createImage, type ImageService, imageMigrations } from '../../src/services/image/index.ts'
 import { createRegistry, type RegistryService, registryMigrations } from '../../src/services/registry/index.ts'
 import type { Open } from './databases.ts'
@@ -56,8 +57,10 @@ export async function startImage(
   const { stateDir } = found.config
   const ground = openBlobs ? { ...found, blobs: await openBlobs(stateDir) } : found
   const { blobs, database } = ground
-  const registry = await createRegistry(ground)
-  const image = createImage(ground, { authenticate: (token) => (token ? contextOf(token) : null) }, registry)
+  const identity = testIdentity((token) => (token ? contextOf(token) : null))
+  const registry = await createRegistry(ground, identity)
+  const image = createImage(ground, identity, registry)
+  await registry.start?.()
   await image.start?.()
   t.after(async () => {
     await image.app?.close()
@@ -89,6 +92,27 @@ export async function startImage(
     as,
     files: async () => (await Array.fromAsync(blobs.list())).map(({ key }) => key),
     upload: (who, attributes, data) => uploadAs(as(who), attributes, data),
+  }
+}
+
+/** Identity as far as these two services ask it; every project is there, and called as its id. */
+export function testIdentity(authenticate: (token: string) => Context | null) {
+  const refuse = async (): Promise<never> => {
+    throw new CloudError('unauthorized', 'Nobody logs in here.')
+  }
+  const projectOf = (id: string) => ({
+    ...{ id, name: id, domainId: 'default', parentId: 'default', isDomain: false, enabled: true, description: '' },
+    ...{ tags: [], options: {}, extra: {} },
+  })
+  return {
+    authenticate,
+    logIn: refuse,
+    reissue: refuse,
+    projects: {
+      find: async (_db: unknown, id: string) => projectOf(id),
+      exists: async () => true,
+      named: async (_db: unknown, name: string) => [projectOf(name)],
+    },
   }
 }
 

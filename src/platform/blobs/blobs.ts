@@ -17,6 +17,8 @@ export interface PutOptions {
   maxBytes?: number
   /** A source that gives nothing for so long has failed: its sender may be gone without a word. */
   idleMs?: number
+  /** Only sha256 is computed; the other hashes are empty. */
+  sha256Only?: boolean
   signal?: AbortSignal
 }
 

@@ -86,9 +86,9 @@ async function write(
   path: string,
   source: Readable,
   key: string,
-  { maxBytes = Number.POSITIVE_INFINITY, idleMs, signal }: PutOptions,
+  { maxBytes = Number.POSITIVE_INFINITY, idleMs, sha256Only = false, signal }: PutOptions,
 ): Promise<Stored> {
-  const hashes = { sha256: createHash('sha256'), md5: createHash('md5'), sha512: createHash('sha512') }
+  const hashes = ['sha256', ...(sha256Only ? [] : ['md5', 'sha512'])].map((name) => createHash(name))
   let size = 0
   const stop = () => source.destroy(new CloudError('unavailable', 'The upload was aborted.'))
   const giveUp = () => source.destroy(new CloudError('unavailable', `Nothing came for ${(idleMs ?? 0) / 1000} s.`))
@@ -106,7 +106,7 @@ async function write(
       size += bytes.length
       if (size > maxBytes) throw new CloudError('tooLarge', `The data is larger than the ${maxBytes} bytes allowed.`)
       const written = writeAll(file, bytes)
-      for (const hash of Object.values(hashes)) hash.update(bytes) // while the disk works
+      for (const hash of hashes) hash.update(bytes) // while the disk works
       await written
     }
     await file.sync()
@@ -116,8 +116,8 @@ async function write(
     source.off('error', ignore)
     await file.close()
   }
-  const { sha256, md5, sha512 } = hashes
-  return { key, size, sha256: sha256.digest('hex'), md5: md5.digest('hex'), sha512: sha512.digest('hex') }
+  const [sha256 = '', md5 = '', sha512 = ''] = hashes.map((hash) => hash.digest('hex'))
+  return { key, size, sha256, md5, sha512 }
 }
 
 /** A disk that fills up first writes a part, and only then says ENOSPC. */

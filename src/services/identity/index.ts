@@ -14,7 +14,9 @@ import { migrations } from './db/migrations/index.ts'
 import * as projectRows from './db/projects.ts'
 import { type Registration, register } from './logic/catalog.ts'
 import type { Deps } from './logic/deps.ts'
+import { type LogIn, logIn } from './logic/log-in.ts'
 import { type Minted, mint } from './logic/mint.ts'
+import { type Reissued, reissue } from './logic/reissue.ts'
 import { type Secrets, type Seeded, seed } from './logic/seed.ts'
 import { type Revoked, subjects } from './messages.ts'
 import { rules } from './policy.ts'
@@ -24,6 +26,7 @@ import { revocationReconciler } from './reconcile/revocations.ts'
 import { accessRuleRoutes } from './routes/access-rules.ts'
 import { applicationCredentialRoutes } from './routes/application-credentials.ts'
 import { authRoutes } from './routes/auth.ts'
+import { consumerRoutes } from './routes/consumers.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
 import { domainConfigRoutes } from './routes/domain-config.ts'
@@ -37,6 +40,7 @@ import { grantRoutes } from './routes/grants.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { impliedRoleRoutes } from './routes/implied-roles.ts'
 import { limitRoutes } from './routes/limits.ts'
+import { oauthRoutes } from './routes/oauth.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { policyAssociationRoutes } from './routes/policy-associations.ts'
 import { projectEndpointRoutes } from './routes/project-endpoints.ts'
@@ -48,13 +52,17 @@ import { roleAssignmentRoutes } from './routes/role-assignments.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { trustRoutes } from './routes/trusts.ts'
 import { userRoutes } from './routes/users.ts'
 import './db/extension-tables.ts'
+import './db/oauth-tables.ts'
 import './db/tables.ts'
 
 export type { Project } from './db/projects.ts'
 export type { Registration } from './logic/catalog.ts'
+export type { LogIn } from './logic/log-in.ts'
 export type { Minted } from './logic/mint.ts'
+export type { Reissued } from './logic/reissue.ts'
 export type { Secrets, Seeded } from './logic/seed.ts'
 export { type ProjectsDeleted, subjects as identityEvents } from './messages.ts'
 
@@ -72,11 +80,17 @@ export interface IdentityService extends Service {
   readonly identityUrl: string
   /** A token for Berth's own work in somebody's name; with the roles member and reader unless told otherwise. */
   mintToken(wanted: Minted): Promise<string>
+  /** Proves who asks, as `POST /v3/auth/tokens` does, with the same limit on failures; answers a token. */
+  logIn(wanted: LogIn, address: string): Promise<string>
+  /** For who proved themselves before, with the roles of now. @throws CloudError kind `unauthorized` */
+  reissue(wanted: Reissued): Promise<string>
   /** Puts a service into the catalog, in this cloud's region. Repeatable. */
   register(wanted: Registration): Promise<void>
   readonly projects: {
     find(db: Db, id: string): Promise<projectRows.Project | undefined>
     exists(db: Db, id: string): Promise<boolean>
+    /** Of every domain, in a steady order. */
+    named(db: Db, name: string): Promise<projectRows.Project[]>
   }
   /** What every cloud starts with. Repeatable: what is there stays as it is. */
   seed(secrets: Secrets): Promise<Seeded>
@@ -105,11 +119,14 @@ const chapters = [
   domainConfigRoutes,
   registeredLimitRoutes,
   limitRoutes,
+  consumerRoutes,
+  oauthRoutes,
   credentialRoutes,
   ec2CredentialRoutes,
   ec2TokenRoutes,
   applicationCredentialRoutes,
   accessRuleRoutes,
+  trustRoutes,
 ]
 
 /** Identity API v3. Source: Identity API reference, v3. */
@@ -154,10 +171,13 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
     authenticate: tokens.authenticate,
     identityUrl,
     mintToken: (wanted) => mint(deps, wanted),
+    logIn: async (wanted, address) => tokens.issue(await logIn(deps, wanted, address)),
+    reissue: (wanted) => reissue(deps, wanted),
     register: (wanted) => register(database, config.region, wanted),
     projects: {
       find: projectRows.find,
       exists: async (db, id) => (await projectRows.find(db, id)) !== undefined,
+      named: projectRows.named,
     },
     seed: (secrets) => seed(deps, secrets),
   }

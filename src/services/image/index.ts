@@ -8,8 +8,10 @@ import type { RegistryService } from '../registry/index.ts'
 import { migrations } from './db/tables.ts'
 import * as boot from './logic/boot.ts'
 import type { Deps } from './logic/images.ts'
+import { imagesFor } from './logic/pushes.ts'
 import { tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
+import { checksumLoop, checksumReconciler } from './reconcile/checksums.ts'
 import { uploadReconciler } from './reconcile/uploads.ts'
 import { imageFault } from './routes/fault.ts'
 import { imageDataRoutes } from './routes/image-data.ts'
@@ -51,10 +53,12 @@ export function createImage(
     receiving: new Set(),
     sizeMaxBytes: config.imageSizeMaxBytes,
   }
+  const policy = createPolicy([imagePolicy], ground.policyOverrides)
+  registry.serve(imagesFor(deps, policy, () => ground.nudge(checksumLoop)))
   const app = createApp({
     service: 'image',
     dialect: imageFault,
-    policy: createPolicy([imagePolicy], ground.policyOverrides),
+    policy,
     authenticate: identity.authenticate,
     identityUrl: `${urlOf(config, 'identity')}/v3`,
     log,
@@ -69,7 +73,7 @@ export function createImage(
   return {
     name: 'image',
     app,
-    loops: [uploadReconciler(deps)],
+    loops: [uploadReconciler(deps), checksumReconciler(deps)],
     async start() {
       const { requeued, removed } = await tidy(deps)
       if (requeued + removed > 0) log.info({ requeued, removed }, 'put uploads of an earlier process in order')

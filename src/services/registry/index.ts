@@ -1,15 +1,26 @@
+import type { Authenticate } from '../../platform/auth/context.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
+import { createFailureLimit } from '../../platform/auth/rate-limit.ts'
 import { loopbackHostOf, urlOf } from '../../platform/config.ts'
-import type { Trx } from '../../platform/db/database.ts'
+import type { Db, Trx } from '../../platform/db/database.ts'
 import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
+import type { IdentityService } from '../identity/index.ts'
+import * as pushed from './db/pushed.ts'
 import * as repositories from './db/repositories.ts'
 import { migrations } from './db/tables.ts'
-import { createPullTokens, loadKey } from './logic/pull-tokens.ts'
+import * as tagRows from './db/tags.ts'
+import type { Deps, Images } from './logic/deps.ts'
+import { recover } from './logic/garbage.ts'
+import { createTokens, loadKey } from './logic/tokens.ts'
+import { garbageReconciler } from './reconcile/garbage.ts'
 import { registryFault } from './routes/fault.ts'
-import { pullRoutes } from './routes/pull.ts'
+import { repositoryRoutes } from './routes/repositories.ts'
+import { searchRoutes } from './routes/search.ts'
+import { tokenRoutes } from './routes/token.ts'
 
-export type { Blob, Manifest } from './db/repositories.ts'
+export type { Blob, Manifest, Placed } from './db/repositories.ts'
+export type { Action, ContainerImage, Images, NamedImage, Owner, Tagged } from './logic/deps.ts'
 
 export const registryMigrations: ServiceMigrations = { service: 'registry', migrations }
 
@@ -27,12 +38,52 @@ export interface RegistryService extends Service {
   ): Promise<void>
   /** The opposite, whether anything was published or not. The file stays: it is its owner's. */
   withdraw(trx: Trx, repository: string): Promise<void>
+  /** Serves one manifest of `from` and its blobs, `digests`, in `to` too. */
+  link: typeof repositories.link
+  findManifest(db: Db, repository: string, digest: string): Promise<repositories.Manifest | null>
+  findBlob(db: Db, repository: string, digest: string): Promise<repositories.Placed | null>
+  /** Those of `keys` in whose files some repository has blobs: they must stay, whoever they were of. */
+  keysInUse(db: Db, keys: readonly string[]): Promise<Set<string>>
+  /** Takes a tag away as long as it means `digest`. Repeatable. */
+  untag(trx: Trx, repository: string, tag: string, digest: string): Promise<void>
+  /** What makes images of tags. Once, before the first request. */
+  serve(images: Images): void
 }
 
-/** The OCI distribution API over what other services keep in the blob store. */
-export async function createRegistry(ground: Ground): Promise<RegistryService> {
+/** Nothing stands above: nobody may anything. */
+const noImages: Images = {
+  may: () => false,
+  tagged: async () => {},
+  settled: () => {},
+  untagged: async () => {},
+  find: async () => [],
+  names: async () => [],
+}
+
+/** Failed attempts with refresh tokens from one address before it must wait. */
+const allowedFailures = 20
+const failureWindowMs = 60_000
+
+/** The OCI distribution API. */
+export async function createRegistry(
+  ground: Ground,
+  identity: Pick<IdentityService, 'logIn' | 'reissue' | 'projects'> & { authenticate: Authenticate },
+): Promise<RegistryService> {
   const { config, database, blobs, clock, log } = ground
-  const tokens = createPullTokens(await loadKey(config.stateDir), clock)
+  const tokens = createTokens(await loadKey(config.stateDir), clock)
+  const deps: Deps = {
+    database,
+    blobs,
+    clock,
+    log,
+    tokens,
+    identity,
+    failures: createFailureLimit(clock, allowedFailures, failureWindowMs),
+    images: noImages,
+    uploader: config.host,
+    receiving: new Set(),
+    sizeMaxBytes: config.imageSizeMaxBytes,
+  }
   const app = createApp({
     service: 'registry',
     dialect: registryFault,
@@ -42,14 +93,35 @@ export async function createRegistry(ground: Ground): Promise<RegistryService> {
     log,
     tokens: false,
   })
-  pullRoutes(app, { db: database.read, blobs, tokens })
+  repositoryRoutes(app, deps)
+  tokenRoutes(app, deps)
+  searchRoutes(app, deps)
   return {
     name: 'registry',
     app,
-    loops: [],
+    loops: [garbageReconciler(deps)],
+    async start() {
+      const dropped = await recover(deps)
+      if (dropped > 0) log.info({ dropped }, 'forgot chunks that an earlier process was receiving')
+    },
     host: loopbackHostOf(config, 'registry'),
-    pullToken: (repository, ttlSeconds) => tokens.issue(repository, ttlSeconds),
+    pullToken: (repository, ttlSeconds) =>
+      tokens.issue({
+        subject: 'engine',
+        access: [{ type: 'repository', name: repository, actions: ['pull'] }],
+        ttlSeconds,
+      }),
     publish: (trx, repository, content) => repositories.insert(trx, repository, content),
     withdraw: (trx, repository) => repositories.remove(trx, repository),
+    link: repositories.link,
+    findManifest: repositories.findManifest,
+    findBlob: repositories.findBlob,
+    keysInUse: pushed.keysInUse,
+    async untag(trx, repository, tag, digest) {
+      if ((await tagRows.find(trx, repository, tag)) === digest) await tagRows.remove(trx, repository, tag)
+    },
+    serve(images) {
+      deps.images = images
+    },
   }
 }

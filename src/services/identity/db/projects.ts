@@ -67,6 +67,18 @@ export async function findByName(db: Db, domainId: string | null, name: string):
   return row && fromRow(row)
 }
 
+/** Whatever their domains; no domain among them. */
+export async function named(db: Db, name: string): Promise<Project[]> {
+  const rows = await db
+    .selectFrom('identity_projects')
+    .selectAll()
+    .where('name', '=', name)
+    .where('is_domain', '=', 0)
+    .orderBy('domain_id')
+    .execute()
+  return rows.map(fromRow)
+}
+
 export async function findAll(db: Db, ids: readonly string[]): Promise<Project[]> {
   const rows = await inChunks(ids, (some) =>
     db.selectFrom('identity_projects').selectAll().where('id', 'in', some).orderBy('id').execute(),

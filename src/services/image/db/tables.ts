@@ -54,12 +54,22 @@ export interface MembersTable {
   updated_at: string
 }
 
+/** An image that a tag in the registry means. */
+export interface PushesTable {
+  image_id: string
+  repository: string
+  tag: string
+  /** What the tag means; of an index, its own digest and not the image's. */
+  digest: string
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     image_images: ImagesTable
     image_properties: PropertiesTable
     image_tags: TagsTable
     image_members: MembersTable
+    image_pushes: PushesTable
   }
 }
 
@@ -135,6 +145,19 @@ export const migrations: readonly Migration[] = [
         .addPrimaryKeyConstraint('image_members_pk', ['image_id', 'member_id'])
         .execute()
       await db.schema.createIndex('image_members_member').on('image_members').columns(['member_id']).execute()
+    },
+  },
+  {
+    name: '0002-pushes',
+    async up(db) {
+      await db.schema
+        .createTable('image_pushes')
+        .addColumn('image_id', 'text', (c) => c.primaryKey().references('image_images.id').onDelete('cascade'))
+        .addColumn('repository', 'text', (c) => c.notNull())
+        .addColumn('tag', 'text', (c) => c.notNull())
+        .addColumn('digest', 'text', (c) => c.notNull())
+        .addUniqueConstraint('image_pushes_tag', ['repository', 'tag'])
+        .execute()
     },
   },
 ]

@@ -12,6 +12,7 @@ import type { RegistryService } from '../../registry/index.ts'
 import * as imageRows from '../db/images.ts'
 import * as listing from '../db/listing.ts'
 import * as memberRows from '../db/members.ts'
+import * as pushRows from '../db/pushes.ts'
 import type { Status } from '../db/tables.ts'
 import { parseListing } from './filters.ts'
 import { apply, type Change, refuseReserved } from './patch.ts'
@@ -50,7 +51,8 @@ export async function get(db: Db, ctx: Context, id: string): Promise<Image> {
 
 export const noImage = (id: string): CloudError => new CloudError('notFound', `No image found with ID ${id}`)
 
-async function isVisible(db: Db, ctx: Context, image: Image): Promise<boolean> {
+/** Is it the caller's business at all? What they may do with it, the policy says. */
+export async function isVisible(db: Db, ctx: Context, image: Image): Promise<boolean> {
   if (ctx.isAdmin || image.visibility === 'public' || image.visibility === 'community') return true
   if (ctx.projectId === null) return false
   if (image.owner === ctx.projectId) return true
@@ -183,12 +185,16 @@ export async function remove(deps: Deps, ctx: Context, id: string, allow: Allow)
     return image
   })
   faultPoint('image.delete.row')
-  if (removed.blobKey) await deps.blobs.remove(removed.blobKey)
+  const key = removed.blobKey
+  // Pushed repositories may have blobs in it: they came here first, and are kept once.
+  if (key && !(await deps.registry.keysInUse(deps.database.read, [key])).has(key)) await deps.blobs.remove(key)
   faultPoint('image.delete.blobs')
 }
 
-/** Forgets an image and what engines could pull of it; its file stays for the sweep. */
+/** Forgets an image, the tag it was pushed by and what engines could pull of it; its file stays for the sweep. */
 export async function removeRow({ registry }: Pick<Deps, 'registry'>, trx: Trx, id: string): Promise<void> {
+  const push = await pushRows.find(trx, id)
+  if (push) await registry.untag(trx, push.repository, push.tag, push.digest)
   await registry.withdraw(trx, repositoryOf(id))
   await imageRows.remove(trx, id)
 }

@@ -123,7 +123,7 @@ async function finish(
     }
     const properties = { ...image.properties }
     if (index) {
-      properties.architecture ??= architectures[index.architecture] ?? index.architecture
+      properties.architecture ??= architectureOf(index.architecture)
       if (index.os !== 'linux') properties.os_type ??= index.os
       await registry.publish(trx, repositoryOf(id), { ...index, blobKey: key })
     }
@@ -147,6 +147,8 @@ async function finish(
 }
 
 /** Go's names of machines, in which images are labelled, to those of OpenStack's `architecture` property. */
+export const architectureOf = (name: string): string => architectures[name] ?? name
+
 const architectures: Readonly<Record<string, string>> = {
   amd64: 'x86_64',
   arm64: 'aarch64',
@@ -178,7 +180,8 @@ export async function tidy(deps: Deps): Promise<{ requeued: number; removed: num
   let batch: string[] = []
   const sweep = async () => {
     const used = await imageRows.keysInUse(deps.database.read, batch)
-    const orphans = batch.filter((key) => !used.has(key))
+    const lent = await deps.registry.keysInUse(deps.database.read, batch)
+    const orphans = batch.filter((key) => !used.has(key) && !lent.has(key))
     await Promise.all(orphans.map((key) => deps.blobs.remove(key)))
     removed += orphans.length
     batch = []

@@ -9,10 +9,26 @@ export interface Blob {
 }
 
 export interface Manifest {
-  digest: Digest
+  digest: string
   mediaType: string
   content: string
 }
+
+/** Where a blob's bytes are. */
+export interface Placed {
+  blobKey: string
+  offset: number
+  size: number
+}
+
+const manifestColumns = ({ digest, mediaType, content }: Manifest) => ({
+  digest,
+  media_type: mediaType,
+  content,
+  subject: null,
+  artifact_type: null,
+  annotations: null,
+})
 
 /** Inserts what one repository serves. @throws a unique violation when it is there already. */
 export async function insert(
@@ -22,7 +38,7 @@ export async function insert(
 ): Promise<void> {
   await trx
     .insertInto('registry_manifests')
-    .values({ repository, digest: manifest.digest, media_type: manifest.mediaType, content: manifest.content })
+    .values({ repository, ...manifestColumns(manifest) })
     .execute()
   const rows = blobs.map(({ digest, mediaType, offset, size }) => ({
     repository,
@@ -31,6 +47,7 @@ export async function insert(
     blob_key: blobKey,
     blob_offset: offset,
     size,
+    touched_ms: null,
   }))
   if (rows.length > 0) await trx.insertInto('registry_blobs').values(rows).execute()
 }
@@ -41,6 +58,28 @@ export async function remove(trx: Trx, repository: string): Promise<void> {
   await trx.deleteFrom('registry_blobs').where('repository', '=', repository).execute()
 }
 
+/** Makes one manifest of `from` and `digests`, its blobs, available in `to` too. Nothing is copied but rows. */
+export async function link(
+  trx: Trx,
+  { from, to, manifest, digests }: { from: string; to: string; manifest: string; digests: readonly string[] },
+): Promise<void> {
+  const found = await findManifest(trx, from, manifest)
+  if (!found) throw new Error(`There is no manifest ${manifest} in ${from}`)
+  await trx
+    .insertInto('registry_manifests')
+    .values({ repository: to, ...manifestColumns(found) })
+    .execute()
+  const rows = await trx
+    .selectFrom('registry_blobs')
+    .selectAll()
+    .where('repository', '=', from)
+    .where('digest', 'in', [...digests])
+    .execute()
+  if (rows.length === 0) return
+  const values = rows.map((row) => ({ ...row, repository: to, touched_ms: null }))
+  await trx.insertInto('registry_blobs').values(values).execute()
+}
+
 export async function findManifest(db: Db, repository: string, digest: string): Promise<Manifest | null> {
   const row = await db
     .selectFrom('registry_manifests')
@@ -48,14 +87,14 @@ export async function findManifest(db: Db, repository: string, digest: string): 
     .where('repository', '=', repository)
     .where('digest', '=', digest)
     .executeTakeFirst()
-  return row ? { digest: row.digest as Digest, mediaType: row.media_type, content: row.content } : null
+  return row ? { digest: row.digest, mediaType: row.media_type, content: row.content } : null
 }
 
 export async function findBlob(
   db: Db,
   repository: string,
   digest: string,
-): Promise<(Blob & { blobKey: string }) | null> {
+): Promise<(Placed & { digest: string; touchedMs: number | null }) | null> {
   const row = await db
     .selectFrom('registry_blobs')
     .selectAll()
@@ -64,11 +103,11 @@ export async function findBlob(
     .executeTakeFirst()
   if (!row) return null
   return {
-    digest: row.digest as Digest,
-    mediaType: row.media_type,
+    digest: row.digest,
     blobKey: row.blob_key,
     offset: Number(row.blob_offset), // PostgreSQL's bigint may arrive as text
     size: Number(row.size),
+    touchedMs: row.touched_ms === null ? null : Number(row.touched_ms),
   }
 }
 
