@@ -18,6 +18,7 @@ export type Delegation =
       /** Absent: no further limits. */
       readonly accessRules?: readonly AccessRule[]
     }
+  | { readonly kind: 'oauth1'; readonly id: string; readonly consumerId: string }
   | {
       readonly kind: 'trust'
       readonly id: string

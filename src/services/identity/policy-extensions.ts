@@ -2,6 +2,8 @@ import type { Rules } from '../../platform/auth/policy.ts'
 
 /** Upstream's `scope_types` system and project: a token scoped to a domain will not do. */
 const notByDomain = (check: string) => `(${check}) and domain_id:None`
+/** Upstream's scope type project. */
+const inProjectOnly = (check: string) => `${notByDomain(check)} and not system_scope:all`
 const adminOrSystemReader = 'rule:admin_required or (role:reader and system_scope:all)'
 const adminOnly = notByDomain('rule:admin_required')
 const lookedAt = notByDomain(adminOrSystemReader)
@@ -59,6 +61,23 @@ export const extensionRules: Rules = {
   'identity:create_domain_config': adminOnly,
   'identity:update_domain_config': adminOnly,
   'identity:delete_domain_config': adminOnly,
+
+  'identity:get_consumer': lookedAt,
+  'identity:list_consumers': lookedAt,
+  'identity:create_consumer': adminOnly,
+  'identity:update_consumer': adminOnly,
+  'identity:delete_consumer': adminOnly,
+  ...each(
+    [
+      'authorize_request_token',
+      'get_access_token',
+      'get_access_token_role',
+      'list_access_tokens',
+      'list_access_token_roles',
+      'delete_access_token',
+    ],
+    inProjectOnly('rule:admin_required'),
+  ),
 
   ...each(['get_limit_model', 'list_limits', 'get_registered_limit', 'list_registered_limits'], ''),
   'identity:get_limit':

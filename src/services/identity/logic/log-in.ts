@@ -10,6 +10,8 @@ import { refuseExchange } from './delegated.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
 import { TooManyFailures } from './failures.ts'
+import { byOauth } from './oauth.ts'
+import type { OauthRequest } from './oauth-signatures.ts'
 import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
 import { type DomainRef, domainIdOf, findUser, stillThere, usable } from './who.ts'
 
@@ -19,6 +21,8 @@ export interface LogIn {
   password?: { user: { id?: string; name?: string; domain?: DomainRef; password: string } } | undefined
   token?: { id: string } | undefined
   application_credential?: ApplicationCredentialProof | undefined
+  /** The request itself, which is signed. */
+  oauth1?: OauthRequest | undefined
   scope?:
     | 'unscoped'
     | {
@@ -51,6 +55,11 @@ export async function logIn(deps: Deps, { methods, scope, ...proofs }: LogIn, ad
     if (!proof) throw badRequest('Expecting to find application_credential in identity.')
     if (methods.some((method) => method !== 'application_credential')) throw unauthorized() // it stands alone
     return byApplicationCredential(deps, proof, scope !== undefined, address)
+  }
+  if (methods.includes('oauth1')) {
+    if (!proofs.oauth1) throw badRequest('Expecting to find oauth1 in identity.')
+    if (methods.length > 1 || scope !== undefined) throw unauthorized() // it stands alone, and brings its project
+    return byOauth(deps, proofs.oauth1)
   }
   let proven: Proven | undefined
   for (const method of new Set(methods)) {

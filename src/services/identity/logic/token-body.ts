@@ -38,6 +38,8 @@ export async function tokenBody(db: Db, claims: Claims, withCatalog: boolean): P
 
 /** Source: Identity API reference, "Authenticating with an application credential". */
 function addDelegation(body: Record<string, unknown>, { delegation }: Claims): void {
+  if (delegation?.kind === 'oauth1')
+    body['OS-OAUTH1'] = { access_token_id: delegation.id, consumer_id: delegation.consumerId }
   if (delegation?.kind !== 'application_credential') return
   const { id, name, restricted, accessRules } = delegation
   body.application_credential = { id, name, restricted, ...(accessRules ? { access_rules: accessRules } : {}) }

@@ -8,6 +8,7 @@ import { logIn } from '../logic/log-in.ts'
 import { notFound } from '../logic/refusals.ts'
 import { writeRevoking } from '../logic/revoking.ts'
 import { tokenBody } from '../logic/token-body.ts'
+import { signedRequest } from './oauth.ts'
 import { isTrue, queryOf } from './shapes.ts'
 
 /** How long after its end a service may still ask what a token meant: long work goes on with it. Keystone's default. */
@@ -71,7 +72,11 @@ export function tokenRoutes(app: App, deps: Deps): void {
   app.post('/v3/auth/tokens', { config: { policy: 'public' }, schema: { body: Auth } }, async (request, reply) => {
     const { identity, scope } = request.body.auth
     try {
-      const claims = await logIn(deps, { ...identity, scope }, request.ip)
+      const claims = await logIn(
+        deps,
+        { ...identity, oauth1: identity.methods.includes('oauth1') ? signedRequest(request) : undefined, scope },
+        request.ip,
+      )
       reply.code(201).header('x-subject-token', deps.tokens.issue(claims)).header('vary', 'X-Auth-Token')
       return { token: await tokenBody(db, claims, wantsCatalog(request)) }
     } catch (error) {

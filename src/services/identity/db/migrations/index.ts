@@ -3,6 +3,7 @@ import { first } from './0001-first.ts'
 import { credentials } from './0002-credentials.ts'
 import { extensions } from './0003-extensions.ts'
 import { applicationCredentials } from './0004-application-credentials.ts'
+import { oauth } from './0005-oauth.ts'
 
 /** In order, and never edited once released. */
-export const migrations: readonly Migration[] = [first, credentials, extensions, applicationCredentials]
+export const migrations: readonly Migration[] = [first, credentials, extensions, applicationCredentials, oauth]
