@@ -25,9 +25,8 @@ export type Delegation =
       readonly impersonation: boolean
       readonly trustorId: string
       readonly trusteeId: string
-      /** Whose rights it hands on: the trustor, or who first gave them to the trustor. */
-      readonly originId: string
-      /** Of all three. */
+      /** All through whose hands the rights went, from their owner to the trustee, and the domains of these users. */
+      readonly chain: readonly string[]
       readonly domainIds: readonly string[]
     }
 

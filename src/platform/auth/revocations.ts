@@ -75,7 +75,7 @@ function keysOf(claims: Claims): string[] {
   const { scope, delegation } = claims
   const where = scopeKey(scope)
   const trust = delegation?.kind === 'trust' ? delegation : undefined
-  const userIds = new Set([claims.userId, ...(trust ? [trust.trustorId, trust.trusteeId, trust.originId] : [])])
+  const userIds = new Set([claims.userId, ...(trust?.chain ?? [])])
   const domainIds = [claims.userDomainId, ...(scope?.kind === 'project' ? [scope.domainId] : [])]
   const keys = [
     join(claims.auditIds[0], undefined, undefined, undefined, undefined),

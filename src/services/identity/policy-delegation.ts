@@ -11,6 +11,10 @@ const credentialOwner = 'user_id:%(target.credential.user_id)s'
 const credentialSeen = notByDomain(`${adminOrSystemReader} or ${credentialOwner}`)
 const credentialChanged = notByDomain(`${admin} or ${credentialOwner}`)
 
+const trustor = 'user_id:%(target.trust.trustor_user_id)s'
+const trustee = 'user_id:%(target.trust.trustee_user_id)s'
+const trustSeen = notByDomain(`${adminOrSystemReader} or ${trustor} or ${trustee}`)
+
 /**
  * Credentials, and what a user hands on of their rights. Source: Keystone documentation, "Policy configuration"; its
  * default rules and scope types.
@@ -32,6 +36,14 @@ export const delegationRules: Rules = {
   'identity:get_access_rule': notByDomain(`${adminOrSystemReader} or ${self}`),
   'identity:list_access_rules': notByDomain(`${adminOrSystemReader} or ${self}`),
   'identity:delete_access_rule': notByDomain(`${admin} or ${self}`),
+  'identity:create_trust': inProject(trustor),
+  'identity:list_trusts': notByDomain(adminOrSystemReader),
+  'identity:list_trusts_for_trustor': notByDomain(`${adminOrSystemReader} or ${trustor}`),
+  'identity:list_trusts_for_trustee': notByDomain(`${adminOrSystemReader} or ${trustee}`),
+  'identity:list_roles_for_trust': trustSeen,
+  'identity:get_role_for_trust': trustSeen,
+  'identity:get_trust': trustSeen,
+  'identity:delete_trust': notByDomain(`${admin} or ${trustor}`),
   'identity:ec2tokens_validate': 'rule:service_or_admin',
   'identity:s3tokens_validate': 'rule:service_or_admin',
 }

@@ -43,11 +43,30 @@ export interface ApplicationCredentialRulesTable {
   access_rule_id: string
 }
 
+/** What a user (trustor) lets another (trustee) do in their stead. */
+export interface TrustsTable {
+  id: string
+  trustor_user_id: string
+  trustee_user_id: string
+  /** Null: it hands on no rights but the name. */
+  project_id: string | null
+  impersonation: Flag
+  /** JSON: role ids. */
+  roles: string
+  expires_at: string | null
+  /** Tokens that may still be made by it; null: any number. */
+  remaining_uses: number | null
+  /** How many times it may be handed on further. */
+  redelegation_count: number
+  redelegated_trust_id: string | null
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     identity_credentials: CredentialsTable
     identity_application_credentials: ApplicationCredentialsTable
     identity_access_rules: AccessRulesTable
     identity_application_credential_rules: ApplicationCredentialRulesTable
+    identity_trusts: TrustsTable
   }
 }

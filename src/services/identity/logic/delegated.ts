@@ -22,6 +22,10 @@ export function refuseDelegated(ctx: Context): void {
 
 /** Nor by an exchange for a token of another scope. */
 export function refuseExchange(claims: Pick<Claims, 'methods' | 'delegation'>): void {
+  if (claims.delegation?.kind === 'trust')
+    throw forbidden(
+      'You are not authorized to perform the requested action: Using trust-scoped token to create another token. Create a new trust-scoped token instead.',
+    )
   if (isDelegated(claims))
     throw forbidden(
       'You are not authorized to perform the requested action: Using a delegated token to create another token is not allowed.',
@@ -43,4 +47,10 @@ export function refuseDelegatedMaking(ctx: Context, change: boolean): void {
   }
   if (by || isDelegated(ctx))
     throw forbidden('Cannot manage application credentials with a token issued via delegation.')
+}
+
+/** A trust may be managed by the trustor in person, and by a trust's token, which is how rights are handed on further. */
+export function refuseDelegatedTrusts(ctx: Context): void {
+  if (isDelegated({ methods: ctx.methods }) || (ctx.delegation && ctx.delegation.kind !== 'trust'))
+    throw forbidden('You are not authorized to perform the requested action: Delegated tokens cannot manage trusts.')
 }

@@ -32,6 +32,14 @@ export const targetsAt = (project: projectRows.Project): assignmentRows.Target[]
  * roles give what they imply and do not appear themselves. Source: Identity API reference, "Roles".
  */
 export async function rolesIn(db: Db, userId: string, scope: Scope): Promise<roleRows.Role[]> {
+  const ids = await heldIn(db, userId, scope)
+  if (ids.size === 0) return []
+  const roles = await roleRows.findAll(db, [...ids])
+  return roles.filter((role) => role.domainId === null).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** The ids of the same roles, with those of a domain's own. */
+export async function heldIn(db: Db, userId: string, scope: Scope): Promise<Set<string>> {
   const actors = await actorsOf(db, userId)
   const target = scope.kind === 'system' ? assignmentRows.theSystem : { kind: scope.kind, id: scope.id }
   const found = await assignmentRows.list(db, { actors, targets: [target], inherited: false })
@@ -40,13 +48,9 @@ export async function rolesIn(db: Db, userId: string, scope: Scope): Promise<rol
     const above = project ? await projectRows.ancestors(db, project) : []
     found.push(...(await assignmentRows.list(db, { actors, targets: above.flatMap(targetsAt), inherited: true })))
   }
-  if (found.length === 0) return []
-  const ids = withImplied(
-    await roleRows.implications(db),
-    found.map((assignment) => assignment.roleId),
-  )
-  const roles = await roleRows.findAll(db, ids)
-  return roles.filter((role) => role.domainId === null).sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (found.length === 0) return new Set()
+  const ids = found.map((assignment) => assignment.roleId)
+  return new Set(withImplied(await roleRows.implications(db), ids))
 }
 
 /** Every project in which the user has a role, disabled ones too. */

@@ -13,6 +13,7 @@ import { TooManyFailures } from './failures.ts'
 import { byOauth } from './oauth.ts'
 import type { OauthRequest } from './oauth-signatures.ts'
 import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
+import { byTrust } from './trust-log-in.ts'
 import { type DomainRef, domainIdOf, findUser, stillThere, usable } from './who.ts'
 
 /** The `auth` of a request for a token. */
@@ -30,6 +31,7 @@ export interface LogIn {
         domain?: DomainRef
         system?: { all?: boolean }
         unscoped?: object
+        'OS-TRUST:trust'?: { id: string }
       }
     | undefined
 }
@@ -84,6 +86,8 @@ function refuseMethod(method: string): never {
 }
 
 async function issueTo(deps: Deps, proven: Proven, wanted: LogIn['scope']): Promise<Claims> {
+  const trust = typeof wanted === 'object' ? wanted['OS-TRUST:trust'] : undefined
+  if (trust) return byTrust(deps, proven, trust.id)
   const db = deps.database.read
   const { user } = proven
   const asked = await scopeOf(db, wanted)

@@ -36,10 +36,17 @@ export async function tokenBody(db: Db, claims: Claims, withCatalog: boolean): P
   return body
 }
 
-/** Source: Identity API reference, "Authenticating with an application credential". */
+/** Source: Identity API reference, "Authenticating with an application credential", "OS-TRUST". */
 function addDelegation(body: Record<string, unknown>, { delegation }: Claims): void {
   if (delegation?.kind === 'oauth1')
     body['OS-OAUTH1'] = { access_token_id: delegation.id, consumer_id: delegation.consumerId }
+  if (delegation?.kind === 'trust')
+    body['OS-TRUST:trust'] = {
+      id: delegation.id,
+      impersonation: delegation.impersonation,
+      trustor_user: { id: delegation.trustorId },
+      trustee_user: { id: delegation.trusteeId },
+    }
   if (delegation?.kind !== 'application_credential') return
   const { id, name, restricted, accessRules } = delegation
   body.application_credential = { id, name, restricted, ...(accessRules ? { access_rules: accessRules } : {}) }

@@ -59,6 +59,7 @@ const Auth = Type.Object({
           domain: Type.Optional(Domain),
           system: Type.Optional(Type.Object({ all: Type.Optional(Type.Boolean()) })),
           unscoped: Type.Optional(Type.Object({})),
+          'OS-TRUST:trust': Type.Optional(Type.Object({ id: Type.String() })),
         }),
       ]),
     ),

@@ -4,6 +4,7 @@ import { credentials } from './0002-credentials.ts'
 import { extensions } from './0003-extensions.ts'
 import { applicationCredentials } from './0004-application-credentials.ts'
 import { oauth } from './0005-oauth.ts'
+import { trusts } from './0006-trusts.ts'
 
 /** In order, and never edited once released. */
-export const migrations: readonly Migration[] = [first, credentials, extensions, applicationCredentials, oauth]
+export const migrations: readonly Migration[] = [first, credentials, extensions, applicationCredentials, oauth, trusts]
