@@ -64,13 +64,19 @@ export async function byPassword(
     scope: parsed.project ? { project: { name: parsed.project, domain: domain(parsed.projectDomain) } } : undefined,
   }
   const provenMs = deps.clock.nowMs()
-  const token = await deps.identity.logIn(wanted, address)
-  const ctx = deps.identity.authenticate(token, requestId)
-  if (!ctx) throw refused()
+  const first = deps.identity.authenticate(await deps.identity.logIn(wanted, address), requestId)
+  if (!first) throw refused()
+  const ctx = first.projectId === null ? await inSomeProject(deps, first, provenMs) : first
   const better = parsed.project ? null : await inWishedProject(deps, ctx, wishes, provenMs)
   const chosen = better ?? ctx
   const { userId, projectId } = chosen
   return { ctx: chosen, lasting: { userId, projectId: parsed.project ? (projectId ?? '') : '', provenMs } }
+}
+
+/** Without a default project, the first that there is: nothing here is done in none. */
+async function inSomeProject(deps: Deps, ctx: Context, provenMs: number): Promise<Context> {
+  const token = await deps.identity.reissue({ userId: ctx.userId, projectId: null, provenMs })
+  return deps.identity.authenticate(token, ctx.requestId) ?? ctx
 }
 
 /** Who named no project works in the one whose repository they ask for, if they may. */
