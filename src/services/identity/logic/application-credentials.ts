@@ -8,6 +8,7 @@ import * as accessRuleRows from '../db/access-rules.ts'
 import * as credentialRows from '../db/application-credentials.ts'
 import * as projectRows from '../db/projects.ts'
 import * as roleRows from '../db/roles.ts'
+import { isDelegated } from './delegated.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
 import { badRequest, conflict, must } from './refusals.ts'
@@ -74,18 +75,19 @@ export async function create(
   })
 }
 
-/** Only what the token has: it may be less than what the user has. */
+/** What the user has now, even if their token is older; by a delegation only what its token has, which may be less. */
 async function rolesToGive(trx: Trx, ctx: Context, wanted: Wanted['roles']): Promise<string[]> {
   const project = must(await projectRows.find(trx, ctx.projectId ?? ''), 'project', ctx.projectId ?? '')
   const scope = await usable(trx, project)
   const held = scope ? await rolesIn(trx, ctx.userId, scope) : []
-  const inToken = held.filter(({ name }) => ctx.roles.includes(name)) // a global role's name is one role's
-  if (wanted.length === 0) return inToken.map(({ id }) => id)
+  // A global role's name is one role's.
+  const own = isDelegated(ctx) ? held.filter(({ name }) => ctx.roles.includes(name)) : held
+  if (wanted.length === 0) return own.map(({ id }) => id)
   const ids: string[] = []
   for (const { id, name } of wanted) {
     const role = id ? await roleRows.find(trx, id) : await roleRows.findByName(trx, null, name ?? '')
     const found = must(role, 'role', id ?? name ?? '')
-    if (!inToken.some((each) => each.id === found.id))
+    if (!own.some((each) => each.id === found.id))
       throw badRequest('Invalid application credential: Cannot create an application credential with unassigned role.')
     ids.push(found.id)
   }

@@ -142,3 +142,14 @@ test('access rules bind every request of its tokens', async (t) => {
   const long = Array.from({ length: 60 }, (_, i) => ({ ...rule, path: `/${i}${'x'.repeat(200)}` }))
   assert.equal((await create({ name: 'd', access_rules: long })).status, 400)
 })
+
+test('a role given after the log-in can be handed on; a delegation hands on no more than it has', async (t) => {
+  const { create, call, admin, seeded, roleId, logInBy } = await world(t)
+  const grant = `/v3/projects/${seeded.demoProjectId}/users/${seeded.demoUserId}/roles/${roleId('manager')}`
+  const before = (await create({ unrestricted: true, name: 'before' })).body.application_credential
+  const byBefore = String((await logInBy({ id: before.id, secret: before.secret })).headers['x-subject-token'])
+  assert.equal((await call('PUT', grant, { token: admin })).status, 204)
+  const wanted = { roles: [{ name: 'manager' }] }
+  assert.equal((await create(wanted)).status, 201)
+  assert.equal((await create({ ...wanted, name: 'c' }, byBefore)).status, 400)
+})
