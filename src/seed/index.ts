@@ -1,3 +1,4 @@
+import { request } from 'undici'
 import type { Control } from '../control.ts'
 import { type Config, localUrlOf, type ServiceName } from '../platform/config.ts'
 import type { Database } from '../platform/db/database.ts'
@@ -48,22 +49,26 @@ export async function seedDemo(parts: SeedParts): Promise<void> {
   await database.write((trx) => mark(trx, 'seed.demo', now()))
 }
 
-type Client = <T>(method: string, service: ServiceName, path: string, body?: unknown) => Promise<T>
+type Method = 'GET' | 'POST' | 'PUT'
+type Client = <T>(method: Method, service: ServiceName, path: string, body?: unknown) => Promise<T>
 
+/** By undici, which the Engine is called through too: the global `fetch` would load a second copy of it. */
 function client(token: string, config: Config): Client {
-  return async <T>(method: string, service: ServiceName, path: string, body?: unknown) => {
+  return async <T>(method: Method, service: ServiceName, path: string, body?: unknown) => {
     const base = localUrlOf(config, service)
     const raw = body instanceof Buffer
-    const reply = await fetch(`${base}${path}`, {
+    const { statusCode, body: answer } = await request(`${base}${path}`, {
       method,
       headers: {
         'x-auth-token': token,
         ...(body ? { 'content-type': raw ? 'application/octet-stream' : 'application/json' } : {}),
       },
-      ...(body ? { body: raw ? new Uint8Array(body) : JSON.stringify(body) } : {}),
+      ...(body ? { body: raw ? body : JSON.stringify(body) } : {}),
     })
-    const text = await reply.text()
-    if (!reply.ok) throw new CloudError('internal', `Seeding: ${method} ${service}${path}: ${reply.status} ${text}`)
+    const text = await answer.text()
+    if (statusCode >= 300) {
+      throw new CloudError('internal', `Seeding: ${method} ${service}${path}: ${statusCode} ${text}`)
+    }
     return (text ? JSON.parse(text) : undefined) as T
   }
 }
