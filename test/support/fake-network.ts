@@ -5,6 +5,7 @@ import {
   type NetworkOrder,
   type NetworkReport,
   type PortOrder,
+  type RouterOrder,
   type SecurityGroupOrder,
   subjects,
 } from '../../src/services/network/messages.ts'
@@ -18,6 +19,7 @@ export function fakeNetworkHost(host: string, bus: Bus, clock: Clock): { stop():
     bus.subscribe<PortOrder>(subjects.port(host), (o) =>
       report('port', o.portId, o.generation, o.wish === 'bound' ? 'active' : 'absent'),
     ),
+    bus.subscribe<RouterOrder>(subjects.router(host), (o) => report('router', o.routerId, o.generation, o.wish)),
     bus.subscribe<SecurityGroupOrder>(subjects.group(host), (o) => report('group', o.groupId, o.generation, o.wish)),
   ]
   const beat: Heartbeat = {

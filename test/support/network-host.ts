@@ -17,6 +17,7 @@ import {
   type NetworkOrder,
   type NetworkReport,
   type PortOrder,
+  type RouterOrder,
   type SecurityGroupOrder,
   type SecurityRule,
   type SubnetFacts,
@@ -123,6 +124,11 @@ export async function startTestNetworkHost(
         defaultRoute: true,
       }
       return order('port', portId, { ...rest, ...wanted, portId }).then((report) => ({ portId, report }))
+    },
+    router: (wanted: Partial<RouterOrder>) => {
+      const routerId = wanted.routerId ?? randomUUID()
+      const rest = { wish: 'present', adminStateUp: true, interfaces: [], gateway: null, floatingIps: [], routes: [] }
+      return order('router', routerId, { ...rest, ...wanted, routerId }).then((report) => ({ routerId, report }))
     },
     group: (wanted: Partial<SecurityGroupOrder>) => {
       const groupId = wanted.groupId ?? randomUUID()

@@ -30,6 +30,15 @@ export interface NewContainer {
   NetworkingConfig?: { EndpointsConfig: Readonly<Record<string, Endpoint>> }
 }
 
+/** Limits that a running container may be given anew. */
+export interface Size {
+  Memory?: number
+  MemorySwap?: number
+  NanoCpus?: number
+  CpuShares?: number
+  CpusetCpus?: string
+}
+
 export type Status = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
 
 export interface Container {
@@ -48,6 +57,7 @@ export interface Container {
     FinishedAt: string
   }
   Config: { Tty: boolean; StopSignal?: string; Labels: Readonly<Record<string, string>> | null }
+  HostConfig: Required<Pick<Size, 'Memory' | 'MemorySwap' | 'NanoCpus' | 'CpuShares' | 'CpusetCpus'>>
   NetworkSettings: { Networks: Readonly<Record<string, { MacAddress: string; NetworkID: string }>> | null }
 }
 
@@ -101,6 +111,11 @@ export const unpause = verb('unpause')
 /** Asks the first process to end, and kills it after `graceSeconds`. One that is stopped already is no failure. */
 export async function stop(engine: Engine, id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {
   await engine.send('POST', `${pathOf(id)}/stop`, { query: { t: graceSeconds }, signal, accept: [304] })
+}
+
+/** Gives it other limits, running or not. @throws CloudError when the kernel refuses, as below what is in use */
+export async function update(engine: Engine, id: string, size: Size, signal: AbortSignal): Promise<void> {
+  await (await engine.call('POST', `${pathOf(id)}/update`, { body: size, signal })).body.dump()
 }
 
 export async function restart(engine: Engine, id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {

@@ -69,3 +69,27 @@ export const linkExists = (name: string): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+export interface LinkAddresses {
+  ifname: string
+  address?: string
+  mtu: number
+  ifalias?: string
+  flags: readonly string[]
+  /** `10.0.0.1/24`, without those the kernel gave by itself. */
+  addresses: string[]
+}
+
+/** Every link of a namespace with its addresses, in one call. */
+export async function listLinkAddresses(namespace: string): Promise<LinkAddresses[]> {
+  const text = await mustRun(inNamespace(namespace, ['ip', '-json', 'address', 'show']))
+  type Raw = Omit<LinkAddresses, 'addresses'> & {
+    addr_info?: { local?: string; prefixlen?: number; scope?: string }[]
+  }
+  return (JSON.parse(text.trim() || '[]') as Raw[]).map(({ addr_info = [], ...link }) => ({
+    ...link,
+    addresses: addr_info.flatMap(({ local, prefixlen, scope }) =>
+      local && scope === 'global' ? [`${local}/${prefixlen}`] : [],
+    ),
+  }))
+}

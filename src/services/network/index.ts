@@ -13,11 +13,14 @@ import { groupsReconciler } from './reconcile/groups.ts'
 import { networksReconciler } from './reconcile/networks.ts'
 import { portsReconciler } from './reconcile/ports.ts'
 import { listen } from './reconcile/reports.ts'
+import { routersReconciler } from './reconcile/routers.ts'
 import { extensionRoutes } from './routes/extensions.ts'
 import { networkFault } from './routes/fault.ts'
+import { floatingIpRoutes } from './routes/floating-ips.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { portRoutes } from './routes/ports.ts'
 import { quotaRoutes } from './routes/quotas.ts'
+import { routerRoutes } from './routes/routers.ts'
 import { securityGroupRuleRoutes } from './routes/security-group-rules.ts'
 import { securityGroupRoutes } from './routes/security-groups.ts'
 import { subnetRoutes } from './routes/subnets.ts'
@@ -66,6 +69,8 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
   networkRoutes(app, deps)
   subnetRoutes(app, deps)
   portRoutes(app, deps)
+  routerRoutes(app, deps)
+  floatingIpRoutes(app, deps)
   securityGroupRoutes(app, deps)
   securityGroupRuleRoutes(app, deps)
   quotaRoutes(app, deps)
@@ -77,7 +82,7 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
   return {
     name: 'network',
     app,
-    loops: [networks, groups, portsReconciler(orders, [networks, groups])],
+    loops: [networks, groups, routersReconciler(orders), portsReconciler(orders, [networks, groups])],
     async start() {
       silence = listen(orders)
     },

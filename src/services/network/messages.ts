@@ -70,10 +70,36 @@ export interface SecurityGroupOrder {
   members: readonly { networkId: string; ipAddress: string }[]
 }
 
+/** A router's own end on a network: one of its ports. */
+export interface RouterLink {
+  portId: string
+  networkId: string
+  macAddress: string
+  mtu: number
+  adminStateUp: boolean
+  /** With the subnet's prefix length: `10.0.0.1/24`. */
+  addresses: readonly string[]
+}
+
+/** control → host, on `host.<host>.network.router`. */
+export interface RouterOrder {
+  routerId: string
+  generation: number
+  wish: 'present' | 'absent'
+  /** false takes all of it down, and keeps the order. */
+  adminStateUp: boolean
+  interfaces: readonly RouterLink[]
+  /** The way out: `nextHops` are the external subnets' gateways; `snat` hides what has no floating address. */
+  gateway: (RouterLink & { nextHops: readonly string[]; snat: boolean }) | null
+  /** One floating address for one fixed one, both ways. */
+  floatingIps: readonly { floatingIpAddress: string; fixedIpAddress: string }[]
+  routes: readonly { destination: string; nexthop: string }[]
+}
+
 /** host → control, on `control.network.report`: the order of this generation is in the kernel, or why not. */
 export interface NetworkReport {
   host: string
-  kind: 'network' | 'port' | 'group'
+  kind: 'network' | 'port' | 'group' | 'router'
   id: string
   generation: number
   /** port: `active` when a server's NIC is plugged, `down` when the port is known and nothing is plugged. */
@@ -86,6 +112,8 @@ export interface NetworkInventory {
   host: string
   networks: readonly string[]
   ports: readonly string[]
+  /** Left out by a host that knows of no routers. */
+  routers?: readonly string[]
 }
 
 /** The facts of a network host's heartbeat. */
@@ -99,6 +127,7 @@ export const subjects = {
   network: (host: string) => `host.${host}.network.network`,
   port: (host: string) => `host.${host}.network.port`,
   group: (host: string) => `host.${host}.network.group`,
+  router: (host: string) => `host.${host}.network.router`,
   report: 'control.network.report',
   inventory: 'control.network.inventory',
 } as const

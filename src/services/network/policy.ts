@@ -105,6 +105,33 @@ export const networkPolicy: Rules = {
   get_security_group_rule: any(adminOrReader, 'tenant_id:%(security_group:tenant_id)s'),
   delete_security_group_rule: adminOrMember,
 
+  ...forAll(
+    ['create_router', 'update_router'].flatMap((action) => [
+      action,
+      `${action}:external_gateway_info`,
+      `${action}:external_gateway_info:network_id`,
+    ]),
+    adminOrMember,
+  ),
+  ...forAll(
+    ['create_router', 'update_router'].flatMap((action) => [
+      `${action}:distributed`,
+      `${action}:ha`,
+      `${action}:external_gateway_info:enable_snat`,
+      `${action}:external_gateway_info:external_fixed_ips`,
+    ]),
+    admin,
+  ),
+  get_router: adminOrReader,
+  ...forAll(['get_router:distributed', 'get_router:ha'], admin),
+  ...forAll(
+    ['delete_router', 'add_router_interface', 'remove_router_interface', 'add_extraroutes', 'remove_extraroutes'],
+    adminOrMember,
+  ),
+  ...forAll(['create_floatingip', 'update_floatingip', 'delete_floatingip'], adminOrMember),
+  'create_floatingip:floating_ip_address': admin,
+  get_floatingip: adminOrReader,
+
   get_quota: any(admin, reader),
   update_quota: admin,
   delete_quota: admin,

@@ -6,6 +6,8 @@ export const resources = [
   ['networks', 'network'],
   ['subnets', 'subnet'],
   ['ports', 'port'],
+  ['routers', 'router'],
+  ['floatingips', 'floatingip'],
   ['security-groups', 'security-group'],
   ['security-group-rules', 'security-group-rule'],
   ['quotas', 'quota'],

@@ -187,6 +187,14 @@ export function addressesView(ports: readonly ServerPort[], withTypes = true): R
         addr: ipAddress,
         ...(withTypes ? { 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': port.macAddress } : {}),
       })
+      for (const floating of port.floatingIps) {
+        if (floating.fixedIpAddress !== ipAddress) continue
+        networks[port.networkName]!.push({
+          version: 4,
+          addr: floating.ipAddress,
+          ...(withTypes ? { 'OS-EXT-IPS:type': 'floating', 'OS-EXT-IPS-MAC:mac_addr': port.macAddress } : {}),
+        })
+      }
     }
   }
   return networks

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
+import * as routerRows from './routers.ts'
 import type { GonePortsTable, HostNetworksTable } from './tables.ts'
 
 export type HostNetworkRow = Selectable<HostNetworksTable>
@@ -56,10 +57,10 @@ async function isUsed(db: Db, networkId: string, host: string): Promise<boolean>
     .where('network_id', '=', networkId)
     .limit(1)
     .executeTakeFirst()
-  return port !== undefined
+  return port !== undefined || (await routerRows.usesNetwork(db, networkId, host))
 }
 
-/** Notes that a host has no port of the network any more, if that is so. */
+/** Notes that a host has no port of the network and no router on it any more, if that is so. */
 export async function noteIdle(trx: Trx, networkId: string, host: string, nowMs: number): Promise<void> {
   if (!(await isUsed(trx, networkId, host))) await setIdle(trx, networkId, host, nowMs)
 }
@@ -108,7 +109,7 @@ export async function dropNetwork(trx: Trx, networkId: string): Promise<void> {
     .execute()
 }
 
-/** Every host that has the network gets a new order for it. */
+/** Every host that has the network gets a new order for it, and so do the routers on it. */
 export async function touchNetwork(trx: Trx, networkId: string): Promise<void> {
   await trx
     .updateTable('network_host_networks')
@@ -116,6 +117,7 @@ export async function touchNetwork(trx: Trx, networkId: string): Promise<void> {
     .where('network_id', '=', networkId)
     .where('wish', '=', 'present')
     .execute()
+  await routerRows.touchNetwork(trx, networkId)
 }
 
 export async function unsettledNetworks(db: Db, hosts: readonly string[]): Promise<HostNetworkRow[]> {

@@ -63,7 +63,9 @@ export async function count(
     | 'network_subnets'
     | 'network_ports'
     | 'network_security_groups'
-    | 'network_security_group_rules',
+    | 'network_security_group_rules'
+    | 'network_routers'
+    | 'network_floating_ips',
   projectId: string,
 ): Promise<number> {
   const row = await db

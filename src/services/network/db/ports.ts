@@ -9,6 +9,12 @@ export async function find(db: Db, id: string): Promise<PortRow | undefined> {
   return await db.selectFrom('network_ports').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
+export async function byIds(db: Db, ids: readonly string[]): Promise<Map<string, PortRow>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('network_ports').selectAll().where('id', 'in', ids).execute()
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
 export async function list(db: Db, listing: Listing): Promise<PortRow[]> {
   return await listed(db.selectFrom('network_ports').selectAll(), listing)
 }

@@ -43,7 +43,8 @@ export interface PortsTable extends Standard {
   name: string
   mac_address: string
   admin_state_up: Flag
-  status: 'ACTIVE' | 'DOWN' | 'ERROR'
+  /** `N/A`: holds a floating address, and is plugged nowhere. */
+  status: 'ACTIVE' | 'DOWN' | 'ERROR' | 'N/A'
   device_id: string
   device_owner: string
   port_security_enabled: Flag

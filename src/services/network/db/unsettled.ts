@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import type { PortRow } from './ports.ts'
+import * as routerRows from './routers.ts'
 import type { HostGroupsTable } from './tables.ts'
 
 export type HostGroupRow = Selectable<HostGroupsTable>
@@ -192,6 +193,7 @@ export async function resendAll(trx: Trx, host: string, started_at: string): Pro
   await trx.updateTable('network_host_networks').set(again).where('host', '=', host).execute()
   await trx.updateTable('network_host_groups').set(again).where('host', '=', host).execute()
   await trx.updateTable('network_ports').set(again).where('host', '=', host).execute()
+  await routerRows.touchHost(trx, host)
 }
 
 /** The same for one network that the host should have and has not (or the other way round), and its ports there. */

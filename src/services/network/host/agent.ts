@@ -12,6 +12,7 @@ import {
   type NetworkOrder,
   type NetworkReport,
   type PortOrder,
+  type RouterOrder,
   type SecurityGroupOrder,
   subjects,
 } from '../messages.ts'
@@ -23,6 +24,7 @@ import { dockerNetworksOf, networkOfNamespace, socketOf } from './names.ts'
 import { networkDriver } from './network-driver.ts'
 import { checkOrder, type OrderStore, openOrders } from './orders.ts'
 import { servePlugin } from './plugin-server.ts'
+import { type RouterAgent, routerAgent } from './router-agent.ts'
 import { servedPorts } from './served-ports.ts'
 
 export interface NetworkHostDeps {
@@ -78,6 +80,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const endings: (() => void | Promise<void>)[] = []
   let externalRound: Promise<unknown> = Promise.resolve()
   let spokenAtMs: number | null = null
+  let routers: RouterAgent | null = null
   let stopped = false
 
   const track = <T>(work: Promise<T>): Promise<T> => {
@@ -148,6 +151,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       if (unjoined) throw unjoined
       await docker.ensure(dockerNetworksOf([id])[0]!, AbortSignal.timeout(engineTimeoutMs))
       if (orders.networks.get(id) === order) report('network', id, generation, 'present')
+      await routers?.networkReady(id)
     } catch (error) {
       log.warn({ err: error, network: id }, 'a network order failed')
       report('network', id, generation, 'error', messageOf(error))
@@ -230,12 +234,14 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   function inventory(orders: OrderStore): void {
     const networks = [...orders.networks.values()].filter((n) => n.wish === 'present').map((n) => n.networkId)
     const ports = [...carriedNetworks.values()].flatMap((network) => network.cabled())
-    bus.publish(subjects.inventory, { host, networks, ports } satisfies NetworkInventory)
+    const known = [...orders.routers.values()].filter((r) => r.wish === 'present').map((r) => r.routerId)
+    bus.publish(subjects.inventory, { host, networks, ports, routers: known } satisfies NetworkInventory)
   }
 
   /** Takes away what this cloud has on the machine and no order speaks for: what was left by a crash, or a lost order. */
   async function sweep(orders: OrderStore): Promise<void> {
     if (spokenAtMs === null || clock.nowMs() - spokenAtMs < graceMs) return
+    await routers?.sweep() // before the networks that they hang on
     for (const namespace of await listNamespaces()) {
       const networkId = networkOfNamespace(namespace)
       if (networkId === null || orders.networks.has(networkId)) continue
@@ -253,6 +259,11 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     for (const endpoint of [...orders.endpoints.values()])
       if (endpoint.sandboxKey !== null && !(await exists(endpoint.sandboxKey)))
         await orders.remove('endpoints', endpoint.endpointId) // the container went while we were away
+    routers = routerAgent({
+      ...{ cloudId, log, orders, isNews, remember },
+      report: (id, generation, state, message) => report('router', id, generation, state, message),
+      ensureNetwork: (id) => carried(orders, id).settle(),
+    })
     const methods = networkDriver({
       orders,
       log,
@@ -273,11 +284,13 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
         failed.forEach((err, network) => void log.warn({ err, network }, 'an external network is not joined')),
       (err) => log.warn({ err }, 'external networks are not joined'),
     )
+    await routers.adopt()
     if (stopped) return
 
     endings.push(
       bus.subscribe<NetworkOrder>(subjects.network(host), (order) => track(onNetwork(orders, order))),
       bus.subscribe<PortOrder>(subjects.port(host), (order) => track(onPort(orders, order))),
+      bus.subscribe<RouterOrder>(subjects.router(host), (order) => track(routers!.onOrder(order))),
       bus.subscribe<SecurityGroupOrder>(subjects.group(host), (order) => track(onGroup(orders, order))),
     )
     const beat = setInterval(() => heartbeat(orders), heartbeatEveryMs)

@@ -12,6 +12,14 @@ export const uplink = 'uplink'
 export const tapOf = (portId: string): string => `tap${portId.slice(0, 11)}`
 export const peerOf = (portId: string): string => `ns${portId.slice(0, 11)}`
 
+/** A router's namespace, its ends inside (towards a tenant's network, and outwards), and their other end on the bridge. */
+export const routerNamespaceOf = (routerId: string): string => `qrouter-${routerId}`
+export const routerOfNamespace = (namespace: string): string | null =>
+  /^qrouter-([0-9a-f-]{36})$/.exec(namespace)?.[1] ?? null
+export const routerLinkOf = (portId: string): string => `qr-${portId.slice(0, 11)}`
+export const gatewayLinkOf = (portId: string): string => `qg-${portId.slice(0, 11)}`
+export const routerPeerOf = (portId: string): string => `rp-${portId.slice(0, 11)}`
+
 /** The machine's own end on an external network. */
 export const hostLinkOf = (networkId: string): string => `brx${networkId.slice(0, 11)}`
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import type { Logger } from '../../../platform/log.ts'
-import type { NetworkOrder, PortOrder, SecurityGroupOrder } from '../messages.ts'
+import type { NetworkOrder, PortOrder, RouterOrder, SecurityGroupOrder } from '../messages.ts'
 
 /** An endpoint that Docker made for a port. Its id is new at every start of the container. */
 export interface Endpoint {
@@ -17,6 +17,7 @@ export interface Orders {
   readonly networks: Map<string, NetworkOrder>
   readonly ports: Map<string, PortOrder>
   readonly groups: Map<string, SecurityGroupOrder>
+  readonly routers: Map<string, RouterOrder>
   readonly endpoints: Map<string, Endpoint>
 }
 type Kind = keyof Orders
@@ -31,9 +32,15 @@ export interface OrderStore extends Orders {
 /** Opens the folder, one small file an object. What cannot be read is left out: control will say it again. */
 export async function openOrders(folder: string, log: Logger): Promise<OrderStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const orders: Orders = { networks: new Map(), ports: new Map(), groups: new Map(), endpoints: new Map() }
+  const orders: Orders = {
+    networks: new Map(),
+    ports: new Map(),
+    groups: new Map(),
+    routers: new Map(),
+    endpoints: new Map(),
+  }
   for (const file of await readdir(folder)) {
-    const [, kind = '', id = ''] = /^(networks|ports|groups|endpoints)-([0-9a-f-]+)\.json$/.exec(file) ?? []
+    const [, kind = '', id = ''] = /^(networks|ports|groups|routers|endpoints)-([0-9a-f-]+)\.json$/.exec(file) ?? []
     if (!id) {
       if (file.endsWith('.tmp')) await rm(join(folder, file), { force: true })
       continue
@@ -81,8 +88,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 
 /** @throws Error when a word of an order could not go into a command. Ids and addresses end up in rule sets and link names. */
-export function checkOrder(words: NetworkOrder | PortOrder | SecurityGroupOrder): void {
-  const order: Partial<Omit<NetworkOrder & PortOrder & SecurityGroupOrder, 'wish'>> = words
+export function checkOrder(order: Partial<Omit<NetworkOrder & PortOrder & SecurityGroupOrder, 'wish'>>): void {
   const need = (holds: boolean, what: string) => {
     if (!holds) throw new Error(`the order is malformed: ${what}`)
   }
@@ -112,4 +118,20 @@ export function checkOrder(words: NetworkOrder | PortOrder | SecurityGroupOrder)
     if (remoteIpPrefix !== null) address(remoteIpPrefix)
     if (remoteGroupId !== null) id(remoteGroupId)
   }
+}
+
+/** The same for a router's. @throws Error */
+export function checkRouterOrder({ routerId, interfaces, gateway, floatingIps, routes }: RouterOrder): void {
+  checkOrder({ networkId: routerId })
+  for (const link of [...interfaces, ...(gateway ? [gateway] : [])]) {
+    const { portId, networkId, macAddress, mtu } = link
+    const fixedIps = link.addresses.map((ipAddress) => ({ subnetId: '', ipAddress }))
+    checkOrder({ portId, networkId, macAddress, mtu, fixedIps })
+  }
+  const others = [
+    ...(gateway?.nextHops ?? []),
+    ...floatingIps.flatMap((one) => [one.floatingIpAddress, one.fixedIpAddress]),
+    ...routes.flatMap((route) => [route.destination, route.nexthop]),
+  ]
+  checkOrder({ fixedIps: others.map((ipAddress) => ({ subnetId: '', ipAddress })) })
 }

@@ -10,6 +10,7 @@ import { leaveExternal } from './external.ts'
 import { isOurs } from './machine-facts.ts'
 import { aliasOf, networkOfNamespace, socketOf } from './names.ts'
 import { servePlugin } from './plugin-server.ts'
+import { removeRouters } from './router-agent.ts'
 
 export interface Leftovers {
   /** Its networks of this cloud go too. Left out when there is no engine any more. */
@@ -42,6 +43,7 @@ export async function removeEverything(cloudId: string, leftovers: Leftovers = {
     null,
     ends.map((link) => `link delete ${link.ifname}`),
   )
+  await attempt('routers', () => removeRouters(cloudId))
   for (const namespace of await listNamespaces())
     if (networkOfNamespace(namespace) !== null && (await isOurs(namespace, cloudId)))
       await attempt(`namespace ${namespace}`, () => deleteNamespace(namespace))

@@ -75,7 +75,9 @@ export async function allocateOne(
   if (ip.version !== cidr.version || !contains(hostRange(cidr), ip.value)) {
     throw badRequest('InvalidIpForSubnet', `IP address ${wish.ip_address} is not a valid IP for the specified subnet.`)
   }
-  if (isAutomatic(subnet) && wish.ip_address !== eui64(cidr, port.mac_address)) {
+  // A router is what the others learn the prefix from, so its own address there is given.
+  const chosen = !isAutomatic(subnet) || port.device_owner.startsWith('network:router')
+  if (!chosen && wish.ip_address !== eui64(cidr, port.mac_address)) {
     throw badRequest(
       'AllocationOnAutoAddressSubnet',
       `IPv6 address ${wish.ip_address} can not be directly assigned to a port on subnet ${subnet.id} ` +

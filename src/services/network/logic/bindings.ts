@@ -1,6 +1,7 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as portRows from '../db/ports.ts'
+import { isRouterPort, portReadressed } from './routed-ports.ts'
 import { changed } from './security-groups.ts'
 
 /**
@@ -8,7 +9,8 @@ import { changed } from './security-groups.ts'
  * and the port's groups gain or lose a member there.
  */
 export async function bind(trx: Trx, port: portRows.PortRow, host: string | null): Promise<void> {
-  if (port.host === host) return
+  // A router's ports are plugged with their router, wherever that is.
+  if (port.host === host || (host !== null && isRouterPort(port))) return
   await portRows.update(trx, port.id, { host, seen_generation: 0, status: 'DOWN', fault: null })
   if (port.host !== null) await leave(trx, port, port.host)
   if (host !== null) {
@@ -34,6 +36,7 @@ async function leave(trx: Trx, port: portRows.PortRow, host: string): Promise<vo
 export async function removePort(trx: Trx, port: portRows.PortRow): Promise<void> {
   const groups = (await portRows.groupsOf(trx, [port.id])).get(port.id) ?? []
   await portRows.remove(trx, port.id)
+  await portReadressed(trx, port) // its addresses went with it
   if (port.host === null) return
   await leave(trx, port, port.host)
   await changed(trx, groups)

@@ -10,4 +10,9 @@ export interface Deps {
   policy: Policy
 }
 
-export const loops = { networks: 'network.networks', ports: 'network.ports', groups: 'network.groups' } as const
+export const loops = {
+  networks: 'network.networks',
+  ports: 'network.ports',
+  groups: 'network.groups',
+  routers: 'network.routers',
+} as const

@@ -120,6 +120,7 @@ export async function update(deps: Deps, id: string, changes: NetworkChanges): P
     return await get(trx, id)
   })
   deps.nudge(loops.ports)
+  deps.nudge(loops.routers)
   return row
 }
 

@@ -13,6 +13,7 @@ import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, groupNotFound, networkNotFound, portNotFound } from './errors.ts'
 import { flag } from './flags.ts'
 import { requireRoomForAll } from './quotas.ts'
+import { isRouterPort, portReadressed, refuseServicePort } from './routed-ports.ts'
 import { changed, ensureDefault } from './security-groups.ts'
 
 export interface AddressPair {
@@ -195,6 +196,7 @@ export async function update(deps: Deps, ctx: Context, id: string, changes: Port
     return await get(trx, id)
   })
   deps.nudge(loops.ports)
+  deps.nudge(loops.routers)
   return row
 }
 
@@ -245,11 +247,19 @@ export async function change(
     await reallocate(trx, { ...before, mac_address: mac }, subnets, changes.fixed_ips)
   }
   const now = await get(trx, id)
+  if (changes.fixed_ips || isRouterPort(now)) await portReadressed(trx, now)
   // Who is in a group, and with which addresses, is what its other members' hosts know of this port.
   if (now.host !== null && (newGroups || changes.fixed_ips || changes.allowed_address_pairs)) {
     await changed(trx, [...groups, ...(newGroups ?? [])])
   }
   if (changes['binding:host_id'] !== undefined) await bind(trx, now, changes['binding:host_id'] || null)
+}
+
+/** Gives a port other addresses, whatever it had. */
+export async function setAddresses(trx: Trx, id: string, wishes: readonly FixedIpWish[]): Promise<void> {
+  const port = await get(trx, id)
+  await reallocate(trx, port, await subnetRows.ofNetworks(trx, [port.network_id]), wishes)
+  await portRows.update(trx, id, {})
 }
 
 async function refuseMac(trx: Trx, port: portRows.PortRow, mac: string): Promise<void> {
@@ -265,8 +275,13 @@ async function refuseMac(trx: Trx, port: portRows.PortRow, mac: string): Promise
 }
 
 export async function remove(deps: Deps, id: string): Promise<void> {
-  await deps.database.write(async (trx) => removePort(trx, await get(trx, id)))
+  await deps.database.write(async (trx) => {
+    const port = await get(trx, id)
+    await refuseServicePort(trx, port)
+    await removePort(trx, port)
+  })
   deps.nudge(loops.ports)
+  deps.nudge(loops.routers)
 }
 
 /** @throws CloudError `notFound` */

@@ -8,6 +8,8 @@ export const defaultQuotas = {
   network: 100,
   subnet: 100,
   port: 500,
+  router: 10,
+  floatingip: 50,
   security_group: 10,
   security_group_rule: 100,
 } as const
@@ -19,6 +21,8 @@ const tables = {
   network: 'network_networks',
   subnet: 'network_subnets',
   port: 'network_ports',
+  router: 'network_routers',
+  floatingip: 'network_floating_ips',
   security_group: 'network_security_groups',
   security_group_rule: 'network_security_group_rules',
 } as const

@@ -1,8 +1,12 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import { isMarked, mark } from '../../../platform/db/marks.ts'
+import type { NetworkRow } from '../db/networks.ts'
+import type { SubnetRow } from '../db/subnets.ts'
 import { formatIp, parseCidr } from './addresses.ts'
 import { type Deps, loops } from './deps.ts'
 import { insert as insertNetwork, type NewNetwork } from './networks.ts'
+import { addIn as addInterface } from './router-interfaces.ts'
+import { insert as insertRouter } from './routers.ts'
 import { ensureDefault } from './security-groups.ts'
 import { insert as insertSubnet } from './subnets.ts'
 
@@ -19,33 +23,50 @@ const privateCidr = '10.0.0.0/24'
 const done = 'seed.network'
 
 /**
- * The networks of a new cloud: `public`, open to the machine and shared, and a private one for each project.
+ * The networks of a new cloud: `public`, open to the machine and shared, and a private one for each project with a router between.
  * Repeatable: only the first time counts, so what was deleted since does not come back.
  */
 export async function seed(deps: Deps, wishes: SeedWishes): Promise<void> {
   await deps.database.write(async (trx) => {
     if (await isMarked(trx, done)) return
     const { adminProjectId, demoProjectId, publicCidr } = wishes
-    await addNetwork(trx, deps, { project_id: adminProjectId, name: 'public', external: true, cidr: publicCidr })
+    const outside = await addNetwork(trx, deps, {
+      ...{ project_id: adminProjectId, name: 'public', external: true, cidr: publicCidr },
+    })
     // An administrator sees the networks of all projects, and clients refuse a name that two of them have.
-    for (const [project_id, name] of [
-      [adminProjectId, 'private'],
-      [demoProjectId, 'demo-private'],
+    for (const [project_id, name, router] of [
+      [adminProjectId, 'private', 'router'],
+      [demoProjectId, 'demo-private', 'demo-router'],
     ] as const) {
       if (project_id === null) continue
       await ensureDefault(trx, deps.clock, project_id)
-      await addNetwork(trx, deps, { project_id, name, external: false, cidr: privateCidr })
+      const { subnet } = await addNetwork(trx, deps, { project_id, name, external: false, cidr: privateCidr })
+      await addRouter(trx, deps, { project_id, name: router, subnetId: subnet.id, outsideId: outside.network.id })
     }
     await mark(trx, done, deps.clock.now())
   })
   deps.nudge(loops.networks)
+  deps.nudge(loops.routers)
+}
+
+async function addRouter(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  wanted: { project_id: string; name: string; subnetId: string; outsideId: string },
+): Promise<void> {
+  const { project_id, name, subnetId, outsideId } = wanted
+  const caller = { isAdmin: true, projectId: project_id }
+  const external_gateway_info = { network_id: outsideId }
+  const router = { project_id, name, description: '', admin_state_up: true, external_gateway_info }
+  const { id } = await insertRouter(trx, deps, caller, router)
+  await addInterface(trx, deps, caller, id, { subnet_id: subnetId })
 }
 
 async function addNetwork(
   trx: Trx,
   deps: Pick<Deps, 'clock'>,
   { project_id, name, external, cidr }: { project_id: string; name: string; external: boolean; cidr: string },
-): Promise<void> {
+): Promise<{ network: NetworkRow; subnet: SubnetRow }> {
   const wanted: NewNetwork = {
     project_id,
     name,
@@ -58,7 +79,7 @@ async function addNetwork(
   const network = await insertNetwork(trx, deps, wanted)
   const range = parseCidr(cidr)
   if (!range) throw new Error(`${cidr} is not a CIDR`)
-  await insertSubnet(trx, deps, {
+  const subnet = await insertSubnet(trx, deps, {
     project_id,
     network_id: network.id,
     name: `${name}-subnet`,
@@ -71,4 +92,5 @@ async function addNetwork(
     ipv6_address_mode: null,
     ipv6_ra_mode: null,
   })
+  return { network, subnet }
 }

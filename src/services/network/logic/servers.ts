@@ -4,6 +4,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import * as allocationRows from '../db/allocations.ts'
+import * as floatingRows from '../db/floating-ips.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import * as groupRows from '../db/security-groups.ts'
@@ -32,6 +33,8 @@ export interface ServerPort {
   networkName: string
   macAddress: string
   fixedIps: { ipAddress: string; version: 4 | 6; subnetId: string }[]
+  /** Addresses outside that lead to a fixed one. */
+  floatingIps: { ipAddress: string; fixedIpAddress: string }[]
   securityGroupNames: string[]
   madeByCompute: boolean
 }
@@ -250,6 +253,7 @@ export async function ofServers(db: Db, serverIds: readonly string[]): Promise<M
   const rows = await portRows.ofDevices(db, serverIds)
   const ids = rows.map((row) => row.id)
   const addresses = Map.groupBy(await allocationRows.ofPorts(db, ids), (row) => row.port_id)
+  const floating = Map.groupBy(await floatingRows.ofPorts(db, ids), (row) => row.port_id)
   const groups = await portRows.groupsOf(db, ids)
   const networks = await networkRows.byIds(db, [...new Set(rows.map((row) => row.network_id))])
   const groupsById = await groupRows.byIds(db, [...new Set([...groups.values()].flat())])
@@ -263,6 +267,10 @@ export async function ofServers(db: Db, serverIds: readonly string[]): Promise<M
         ipAddress: ip_address,
         version: ip_address.includes(':') ? 6 : 4,
         subnetId: subnet_id,
+      })),
+      floatingIps: (floating.get(row.id) ?? []).map((one) => ({
+        ipAddress: one.floating_ip_address,
+        fixedIpAddress: one.fixed_ip_address ?? '',
       })),
       securityGroupNames: (groups.get(row.id) ?? []).map((id) => groupsById.get(id)?.name ?? id),
       madeByCompute: row.made_by_compute === 1,

@@ -4,6 +4,7 @@ import * as allocationRows from '../db/allocations.ts'
 import * as hostRows from '../db/hosts.ts'
 import { find as findNetwork } from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
+import { anyOnSubnet } from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
 import { overlap, parseCidr } from './addresses.ts'
 import { addAutomatic, isAutomatic } from './allocation.ts'
@@ -130,6 +131,7 @@ export async function update(deps: Deps, id: string, changes: SubnetChanges): Pr
     return await get(trx, id)
   })
   deps.nudge(loops.ports)
+  deps.nudge(loops.routers)
   return row
 }
 
@@ -137,7 +139,8 @@ export async function update(deps: Deps, id: string, changes: SubnetChanges): Pr
 export async function remove(deps: Deps, id: string): Promise<void> {
   await deps.database.write(async (trx) => {
     const subnet = await get(trx, id)
-    if (!isAutomatic(subnet) && (await allocationRows.anyOf(trx, id))) {
+    const used = isAutomatic(subnet) ? await anyOnSubnet(trx, id) : await allocationRows.anyOf(trx, id)
+    if (used) {
       throw conflict(
         'SubnetInUse',
         `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,

@@ -1,10 +1,12 @@
 import { faultPoint } from '../../../platform/faults.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
+import * as routerRows from '../db/routers.ts'
 import * as unsettled from '../db/unsettled.ts'
 import { loops } from '../logic/deps.ts'
 import { type NetworkInventory, type NetworkOrder, type NetworkReport, type PortOrder, subjects } from '../messages.ts'
 import type { Orders } from './orders.ts'
+import { absence } from './routers.ts'
 
 /** Hears what hosts report. Returns the way to stop. */
 export function listen(orders: Orders): () => void {
@@ -12,7 +14,11 @@ export function listen(orders: Orders): () => void {
     orders.bus.subscribe<NetworkReport>(subjects.report, (report) => onReport(orders, report)),
     orders.bus.subscribe<NetworkInventory>(subjects.inventory, (inventory) => onInventory(orders, inventory)),
     // One that has come, begun anew or come back may have missed orders: the loop knows which.
-    orders.hosts.onChange(({ role }) => (role === 'network' ? orders.nudge(loops.ports) : undefined)),
+    orders.hosts.onChange(({ role }) => {
+      if (role !== 'network') return
+      orders.nudge(loops.ports)
+      orders.nudge(loops.routers)
+    }),
   ]
   return () => {
     for (const end of endings) end()
@@ -28,6 +34,12 @@ async function onReport({ database, clock }: Orders, report: NetworkReport): Pro
       await hostRows.networkReported(trx, { networkId: id, host, generation, fault, absent })
     } else if (kind === 'group') {
       await unsettled.groupReported(trx, { groupId: id, host, generation, fault, absent })
+    } else if (kind === 'router') {
+      if (absent) await routerRows.removeGone(trx, id, host, generation)
+      else if (await routerRows.reported(trx, { routerId: id, host, generation, fault })) {
+        const works = fault === null && (await routerRows.find(trx, id))?.admin_state_up === 1
+        await routerRows.setWorking(trx, id, works)
+      }
     } else if (absent) {
       const networkId = await hostRows.removeGone(trx, id, host, generation)
       if (networkId !== undefined) await hostRows.noteIdle(trx, networkId, host, clock.nowMs())
@@ -46,7 +58,7 @@ const unknownNetwork = '00000000-0000-0000-0000-000000000000'
 const unknownMac = '00:00:00:00:00:00'
 
 /** Compares what a host has with what it should have: what is missing is sent again, what nobody knows is taken away. */
-async function onInventory(orders: Orders, { host, networks, ports }: NetworkInventory): Promise<void> {
+async function onInventory(orders: Orders, { host, networks, ports, routers }: NetworkInventory): Promise<void> {
   const { database, bus, clock } = orders
   const { read } = database
   const carried = new Map((await unsettled.carriedBy(read, host)).map((row) => [row.network_id, row]))
@@ -69,7 +81,18 @@ async function onInventory(orders: Orders, { host, networks, ports }: NetworkInv
   }
   const portsKnown = await unsettled.portsKnownAt(read, host, ports)
   for (const id of ports) if (!portsKnown.has(id)) bus.publish(subjects.port(host), absentPort(id))
+  if (routers) await compareRouters(orders, host, routers)
   if (missing.length + lingering.length + known.size > 0) orders.nudge(loops.ports)
+}
+
+async function compareRouters(orders: Orders, host: string, routers: readonly string[]): Promise<void> {
+  const { database, bus } = orders
+  const known = await routerRows.knownAt(database.read, host, routers)
+  for (const id of routers) if (!known.has(id)) bus.publish(subjects.router(host), absence(id, last))
+  const there = new Set(routers)
+  const missing = (await routerRows.settledAt(database.read, host)).filter((id) => !there.has(id))
+  for (const id of missing) await database.write((trx) => routerRows.touch(trx, id))
+  if (missing.length > 0) orders.nudge(loops.routers)
 }
 
 const absentNetwork = (networkId: string): NetworkOrder => ({

@@ -165,7 +165,8 @@ function enforce<Row extends { id: string }, New extends { project_id: string },
     const attributeRule = `${rule}:${name}`
     if (policy.has(attributeRule)) request.enforce(target, attributeRule)
     const value = target[name]
-    const parts = Array.isArray(value) ? value.flatMap((item: unknown) => Object.keys(item ?? {})) : []
+    const items: unknown[] = Array.isArray(value) ? value : typeof value === 'object' ? [value] : []
+    const parts = items.flatMap((item) => Object.keys(item ?? {}))
     for (const part of new Set(parts)) {
       if (policy.has(`${attributeRule}:${part}`)) request.enforce(target, `${attributeRule}:${part}`)
     }

@@ -73,7 +73,7 @@ test('bad bodies are refused by name', async (t) => {
     assert.equal(refused.status, 400, JSON.stringify(body))
     assert.match(refused.body.NeutronError.message, text)
   }
-  assert.equal((await as('alice').get('routers')).status, 404)
+  assert.equal((await as('alice').get('trunks')).status, 404)
 })
 
 test('lists: filters, fields, sorting, pages and bulk create', async (t) => {
@@ -128,5 +128,5 @@ test('discovery', async (t) => {
   for (const name of ['network', 'subnet', 'port']) assert.ok(names.includes(name))
   const { extensions } = (await as('alice').get('extensions')).body
   assert.deepEqual((await as('alice').get(`extensions/${extensions[0].alias}`)).body.extension, extensions[0])
-  assert.equal((await as('alice').get('extensions/router')).status, 404)
+  assert.equal((await as('alice').get('extensions/trunk')).status, 404)
 })
