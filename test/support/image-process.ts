@@ -1,7 +1,7 @@
 import { systemContext } from '../../src/platform/auth/context.ts'
 import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
 import { createLocalBus } from '../../src/platform/bus/local.ts'
-import { systemClock } from '../../src/platform/clock.ts'
+import { isoOf, systemClock } from '../../src/platform/clock.ts'
 import { openSqlite } from '../../src/platform/db/sqlite.ts'
 import { armFault } from '../../src/platform/faults.ts'
 import { newLogger } from '../../src/platform/log.ts'
@@ -9,13 +9,16 @@ import { createImage } from '../../src/services/image/index.ts'
 import { createRegistry } from '../../src/services/registry/index.ts'
 import { testConfig } from './ground.ts'
 import { layerOf, savedArchive, testIdentity } from './image.ts'
+import { digestOf, registryClient } from './push.ts'
 
 /**
- * A process of its own, to be killed: `node image-process.ts STATE_DIR FAULT (upload | delete ID)`. Works on a
+ * A process of its own, to be killed: `node image-process.ts STATE_DIR FAULT (upload | push | collect | delete ID)`. Works on a
  * migrated database `test.sqlite` in the state directory.
  */
 const [stateDir = '', fault = '', verb = '', id = ''] = process.argv.slice(2)
 const log = newLogger('silent')
+const later = () => Date.now() + 48 * 3_600_000
+const tomorrow = { nowMs: later, now: () => isoOf(later()) }
 const ground = {
   config: { ...testConfig, stateDir },
   cloudId: '0badc10d',
@@ -25,7 +28,7 @@ const ground = {
   nudge: () => {},
   policyOverrides: {},
   log,
-  clock: systemClock,
+  clock: verb === 'collect' ? tomorrow : systemClock,
 }
 const ctx = systemContext('req-child', { id: 'alpha', domainId: 'default' })
 const identity = testIdentity(() => ctx)
@@ -41,4 +44,14 @@ if (verb === 'upload') {
   await call('PUT', `/v2/images/${made.id}/file`, 'application/octet-stream', archive)
 }
 if (verb === 'delete') await call('DELETE', `/v2/images/${id}`, 'application/json', '')
+if (verb === 'push') {
+  const client = registryClient(registry.app!, 'x')
+  const location = String((await client.call('POST', '/v2/alpha/app/blobs/uploads/')).headers.location)
+  const octets = { 'content-type': 'application/octet-stream' }
+  for (const body of ['first ', 'second']) await client.call('PATCH', location, { body, headers: octets })
+  await client.call('PUT', `${location}?digest=${digestOf('first second')}`)
+  await client.image('alpha/app', 'v1', 'text')
+}
+if (verb === 'unpush') await registryClient(registry.app!, 'x').call('DELETE', '/v2/alpha/app/manifests/v1')
+if (verb === 'collect') for (const loop of registry.loops) await loop.run(AbortSignal.timeout(30_000))
 await ground.database.close()

@@ -13,7 +13,7 @@ import { CloudError } from '../../src/platform/errors.ts'
 import { createImage, type ImageService, imageMigrations } from '../../src/services/image/index.ts'
 import { createRegistry, type RegistryService, registryMigrations } from '../../src/services/registry/index.ts'
 import type { Open } from './databases.ts'
-import { testGround } from './ground.ts'
+import { type TestClock, testGround } from './ground.ts'
 
 export interface Answer {
   status: number
@@ -30,6 +30,7 @@ export interface ImageCloud {
   database: Database
   blobs: BlobStore
   stateDir: string
+  clock: TestClock
   /** `admin` and `reader` are roles in project `ops` and `alpha`; other names are members of the project of that name. */
   as(
     who: string,
@@ -88,6 +89,7 @@ export async function startImage(
     database,
     blobs,
     stateDir,
+    clock: ground.clock,
     contextOf,
     as,
     files: async () => (await Array.fromAsync(blobs.list())).map(({ key }) => key),

@@ -103,7 +103,7 @@ test('manifests and blobs by digest, in ranges, and what is not there', async (t
     [`/v2/${repository}/manifests/latest`, 404, 'MANIFEST_UNKNOWN'],
     [`/v2/${repository}/manifests/md5:0`, 400, 'DIGEST_INVALID'],
     ['/v2/UPPER/blobs/x', 404, 'NAME_INVALID'],
-    ['/v1/search', 404, 'NAME_UNKNOWN'],
+    ['/v1/search', 401, 'UNAUTHORIZED'],
   ] as const) {
     const answer = await get(path)
     assert.deepEqual([answer.statusCode, answer.json().errors[0].code], [status, code], path)

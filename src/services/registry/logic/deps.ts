@@ -55,13 +55,16 @@ export interface Images {
   settled(): void
   /** In the transaction that removes the tag. @throws CloudError when the image may not go */
   untagged(trx: Trx, ctx: Context, repository: string, tag: string): Promise<void>
-  /** Images that `ctx` may download under this name, the newest first; `hidden`: also those whose tag moved on. */
+  /**
+   * Images that `ctx` may download under this name, the newest first; `hidden`: also those whose tag moved on; `uploaded`:
+   * only those that no tag means.
+   */
   find(
     db: Db,
     ctx: Context,
     owner: Owner,
     name: string,
-    wanted?: { tag?: string; digest?: string; hidden?: boolean },
+    wanted?: { tag?: string; digest?: string; hidden?: boolean; uploaded?: boolean },
   ): Promise<NamedImage[]>
   /** Names of repositories under which `ctx` finds images. */
   names(db: Db, ctx: Context, term: string, limit: number): Promise<{ owner: Owner; name: string }[]>

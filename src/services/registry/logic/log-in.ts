@@ -57,7 +57,7 @@ export async function byPassword(
   if (refreshed) return refreshed
   const parsed = parseUser(user)
   if (!parsed) throw refused()
-  const domain = (name: string | null) => (name === null ? { id: 'default' } : { name })
+  const domain = (name: string | null) => (name === null || name === 'default' ? { id: 'default' } : { name })
   const wanted: PasswordLogIn = {
     methods: ['password'],
     password: { user: { name: parsed.name, domain: domain(parsed.domain), password } },

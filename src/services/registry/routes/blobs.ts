@@ -46,6 +46,7 @@ async function findBlob(visit: Visit, digest: string): Promise<repositories.Plac
   if (!repository || caller.kind === 'engine') return null
   for (const image of await deps.images.find(database.read, caller.ctx, repository.owner, repository.name, {
     hidden: true,
+    uploaded: key !== null,
   })) {
     const found = await repositories.findBlob(database.read, image.repository, digest)
     if (found) return found

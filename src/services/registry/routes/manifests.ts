@@ -35,7 +35,8 @@ async function find(visit: Visit, reference: string): Promise<repositories.Manif
     if (manifest) return manifest
   }
   if (repository && caller.kind === 'user') {
-    const wanted = isDigest ? { digest: reference } : { tag: reference }
+    const uploaded = key !== null
+    const wanted = isDigest ? { digest: reference, uploaded } : { tag: reference, uploaded }
     const [image] = await deps.images.find(db, caller.ctx, repository.owner, repository.name, wanted)
     const manifest = image ? await repositories.findManifest(db, image.repository, image.manifest) : null
     if (manifest) return manifest
@@ -91,7 +92,7 @@ export async function listTags(visit: Visit): Promise<FastifyReply> {
   const tags = key === null ? [] : await tagRows.list(db, key, { after, limit: more })
   const images =
     repository && caller.kind === 'user'
-      ? await deps.images.find(db, caller.ctx, repository.owner, repository.name)
+      ? await deps.images.find(db, caller.ctx, repository.owner, repository.name, { uploaded: key !== null })
       : []
   const others = images.map(({ tag }) => tag).filter((tag) => after === null || tag > after)
   if (tags.length + images.length === 0 && (key === null || !(await repositories.exists(db, key))))
@@ -109,17 +110,16 @@ export async function listReferrers(visit: Visit, subject: string): Promise<Fast
   const found = key === null ? [] : await pushed.referrers(deps.database.read, key, subject)
   const shown = found.filter(({ artifactType }) => wanted === null || artifactType === wanted)
   if (wanted !== null) reply.header('oci-filters-applied', 'artifactType')
-  return reply.type(manifests.indexType).send(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: manifests.indexType,
-      manifests: shown.map(({ mediaType, digest, size, artifactType, annotations }) => ({
-        mediaType,
-        digest,
-        size,
-        ...(artifactType === null ? {} : { artifactType }),
-        ...(annotations === null ? {} : { annotations }),
-      })),
-    }),
-  )
+  const index = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: manifests.indexType,
+    manifests: shown.map(({ mediaType, digest, size, artifactType, annotations }) => ({
+      mediaType,
+      digest,
+      size,
+      ...(artifactType === null ? {} : { artifactType }),
+      ...(annotations === null ? {} : { annotations }),
+    })),
+  })
+  return reply.type(manifests.indexType).send(Buffer.from(index)) // as text it would be given a charset
 }
