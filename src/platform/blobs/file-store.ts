@@ -49,7 +49,11 @@ export async function openFileBlobs(dir: string, log: Logger): Promise<BlobStore
       const file = await openExisting(path(key), key)
       if (!range) return file.createReadStream({ highWaterMark: readBytes })
       if (range.end > range.start)
-        return file.createReadStream({ start: range.start, end: range.end - 1, highWaterMark: readBytes })
+        return file.createReadStream({
+          start: range.start,
+          end: range.end - 1,
+          highWaterMark: Math.min(readBytes, range.end - range.start), // what is small takes little memory
+        })
       await file.close()
       return Readable.from([])
     },

@@ -42,6 +42,7 @@ export async function containers(
     id,
     digest,
     hidden,
+    uploaded,
   }: {
     owner: string | null
     names: readonly string[]
@@ -49,6 +50,8 @@ export async function containers(
     id: string | null
     digest: string | null
     hidden: boolean
+    /** Only those that no tag means. */
+    uploaded: boolean
   },
 ): Promise<Image[]> {
   let query = db
@@ -66,6 +69,7 @@ export async function containers(
     )
   query = owner === null ? query.where('visibility', '=', 'public') : query.where('owner', '=', owner)
   if (digest !== null) query = query.where('manifest_digest', '=', digest)
+  if (uploaded) query = query.where('id', 'not in', (eb) => eb.selectFrom('image_pushes').select('image_id'))
   if (!hidden) query = query.where('os_hidden', '=', 0)
   return withDetails(db, await query.orderBy('created_at', 'desc').orderBy('id').limit(1000).execute())
 }

@@ -104,7 +104,7 @@ async function find(
   ctx: Context,
   owner: Owner,
   name: string,
-  { tag, digest, hidden = false }: NonNullable<Wanted> = {},
+  { tag, digest, hidden = false, uploaded = false }: NonNullable<Wanted> = {},
 ): Promise<NamedImage[]> {
   const isLatest = tag === undefined || tag === 'latest'
   const rows = await pushRows.containers(db, {
@@ -114,6 +114,7 @@ async function find(
     id: isLatest && uuid.test(name) ? name : null,
     digest: digest ?? null,
     hidden: hidden || digest !== undefined,
+    uploaded,
   })
   const found: NamedImage[] = []
   for (const image of rows) {
