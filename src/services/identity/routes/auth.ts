@@ -3,6 +3,7 @@ import * as projectRows from '../db/projects.ts'
 import { catalogFor } from '../logic/catalog.ts'
 import type { Deps } from '../logic/deps.ts'
 import { domainsOf, projectsOf, rolesIn } from '../logic/effective-roles.ts'
+import { forbidden } from '../logic/refusals.ts'
 import { domainView, projectView } from './project-views.ts'
 import { listed, selfLink } from './shapes.ts'
 
@@ -10,10 +11,11 @@ import { listed, selfLink } from './shapes.ts'
 export function authRoutes(app: App, { database }: Deps): void {
   const db = database.read
 
-  app.get('/v3/auth/catalog', { config: { policy: 'identity:get_auth_catalog' } }, async (request) => ({
-    catalog: await catalogFor(db, request.ctx.projectId, request.ctx.userId),
-    links: selfLink(request, 'auth/catalog'),
-  }))
+  app.get('/v3/auth/catalog', { config: { policy: 'identity:get_auth_catalog' } }, async (request) => {
+    const { projectId, userId } = request.ctx
+    if (projectId === null) throw forbidden('A project-scoped token is required to produce a service catalog.')
+    return { catalog: await catalogFor(db, projectId, userId), links: selfLink(request, 'auth/catalog') }
+  })
 
   app.get('/v3/auth/projects', { config: { policy: 'identity:get_auth_projects' } }, async (request) => {
     const projects = (await projectsOf(db, request.ctx.userId)).filter((project) => project.enabled)

@@ -69,14 +69,15 @@ export function domainRoutes(app: App, deps: Deps): void {
   app.patch(
     '/v3/domains/:id',
     {
-      config: { policy: 'identity:update_domain' },
+      config: { policy: 'identity:update_domain', check: 'handler' },
       schema: { params: one.Params, body: Type.Object({ domain: DomainChange }) },
     },
     async (request) => {
       const { id } = request.params
+      const was = must(await projects.find(db, 'domain', id), 'domain', id) // first of all, as upstream
+      request.enforce(targetOf('domain', was))
       const { name, description, enabled, tags, options, ...rest } = request.body.domain
       sameId(rest, id, 'Domain')
-      const was = must(await projects.find(db, 'domain', id), 'domain', id)
       const domain = await projects.update(deps, 'domain', id, {
         ...(name === undefined ? {} : { name }),
         ...(description === undefined ? {} : { description: description ?? '' }),

@@ -73,11 +73,14 @@ export function roleRoutes(app: App, deps: Deps): void {
     },
   )
 
-  /** The role of the path, once the caller may `verb` it; a domain's own role has rules of its own. */
+  /**
+   * The role of the path, once the caller may `verb` it; a domain's own role has rules of its own. That there is no such
+   * role is no secret: as upstream, it is said before anything else.
+   */
   const permitted = async (request: FastifyRequest, verb: string, id: string) => {
-    const role = await roleRows.find(db, id)
-    request.enforce(targetOf('role', role), `identity:${verb}_${role?.domainId ? 'domain_role' : 'role'}`)
-    return must(role, 'role', id)
+    const role = must(await roleRows.find(db, id), 'role', id)
+    request.enforce(targetOf('role', role), `identity:${verb}_${role.domainId ? 'domain_role' : 'role'}`)
+    return role
   }
 
   app.get('/v3/roles/:id', { config: rule('get_role'), schema: { params } }, async (request) => ({
