@@ -144,5 +144,6 @@ function shaped(values: ReadonlyMap<string, unknown>): Config {
   }
   nested.engineOwn = nested.engineSocket === ''
   Object.freeze(nested.quotas)
+  Object.freeze(nested.securityCompliance)
   return Object.freeze(nested) as unknown as Config
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { messageOf } from './platform/errors.ts'
 
 /** One key of `berth.yaml`: how its value is read, what it may be, and what it is when nobody says. */
 export interface Setting {
@@ -42,6 +43,15 @@ function network(value: string): string | null {
     return address.kind() !== 'ipv4' || bits > 29 ? 'must be an IPv4 network of /29 or larger' : null
   } catch {
     return 'must be a network such as 198.18.4.0/24'
+  }
+}
+
+function pattern(value: string): string | null {
+  try {
+    new RegExp(value)
+    return null
+  } catch (error) {
+    return `must be a regular expression: ${messageOf(error)}`
   }
 }
 
@@ -147,6 +157,66 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'Masquerade what servers on external networks send beyond this machine.',
   },
   { key: 'tokenHours', kind: 'number', fallback: 1, check: above(0), help: 'How long a token is good for.' },
+  {
+    key: 'identityV2',
+    kind: 'boolean',
+    fallback: true,
+    help: 'Serve log-in by Identity API v2.0 (`/v2.0/tokens`, `/v2.0/tenants`) to old clients.',
+  },
+  {
+    key: 'securityCompliance.lockoutFailureAttempts',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0),
+    help: 'Wrong passwords in a row that lock a user; 0: never.',
+  },
+  {
+    key: 'securityCompliance.lockoutDurationSeconds',
+    kind: 'integer',
+    fallback: 1800,
+    check: between(0),
+    help: 'How long a user stays locked; 0: until a new password is set.',
+  },
+  {
+    key: 'securityCompliance.passwordExpiresDays',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0),
+    help: 'Days until a new password must be changed; 0: never.',
+  },
+  {
+    key: 'securityCompliance.uniqueLastPasswordCount',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0, 24),
+    help: 'Former passwords, the present one included, that a user must not choose again.',
+  },
+  {
+    key: 'securityCompliance.minimumPasswordAgeDays',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0),
+    help: 'Days that users must keep a password they chose.',
+  },
+  {
+    key: 'securityCompliance.passwordRegex',
+    kind: 'text',
+    fallback: '',
+    check: pattern,
+    help: 'What a new password must match, from its start; empty: anything.',
+  },
+  {
+    key: 'securityCompliance.passwordRegexDescription',
+    kind: 'text',
+    fallback: '',
+    help: 'The same in words, for people whose password is refused.',
+  },
+  {
+    key: 'securityCompliance.changePasswordUponFirstUse',
+    kind: 'boolean',
+    fallback: false,
+    help: 'A password set by an administrator must be changed before the first log-in.',
+  },
   { key: 'cpuAllocationRatio', kind: 'number', fallback: 4, check: above(0), help: 'vCPUs promised per core.' },
   {
     key: 'ramAllocationRatio',

@@ -1,3 +1,20 @@
+/** Rules for passwords, all off unless switched on; named as Keystone's group of the same name. */
+export interface SecurityCompliance {
+  /** 0: never locked. */
+  readonly lockoutFailureAttempts: number
+  /** 0: until an administrator sets another password. */
+  readonly lockoutDurationSeconds: number
+  /** 0: never. */
+  readonly passwordExpiresDays: number
+  /** 0: any may be used again. */
+  readonly uniqueLastPasswordCount: number
+  readonly minimumPasswordAgeDays: number
+  /** Empty: any password. */
+  readonly passwordRegex: string
+  readonly passwordRegexDescription: string
+  readonly changePasswordUponFirstUse: boolean
+}
+
 /** Everything that can be set. Read once, here; nothing else looks at the environment. */
 export interface Config {
   stateDir: string
@@ -21,6 +38,9 @@ export interface Config {
   /** Masquerade what servers on external networks send beyond this machine. */
   publicNat: boolean
   tokenHours: number
+  securityCompliance: SecurityCompliance
+  /** The API of before 2014, for old clients. */
+  identityV2: boolean
   cpuAllocationRatio: number
   ramAllocationRatio: number
   diskAllocationRatio: number

@@ -138,7 +138,8 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const tokens = createTokens(keys, revocations, clock)
   const secretBox = openSecretBox(join(config.stateDir, 'keys'), 'credential', clock)
   const failures = createFailureLimit(clock, allowedFailures, failureWindowMs)
-  const deps: Deps = { database, clock, bus, log, tokens, revocations, secretBox, tokenMs, failures }
+  const compliance = config.securityCompliance
+  const deps: Deps = { database, clock, bus, log, tokens, revocations, secretBox, tokenMs, compliance, failures }
 
   const identityUrl = `${urlOf(config, 'identity')}/v3`
   const app = createApp({

@@ -4,6 +4,7 @@ import type { SecretBox } from '../../../platform/auth/secret-box.ts'
 import type { Tokens } from '../../../platform/auth/tokens.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
+import type { SecurityCompliance } from '../../../platform/config.ts'
 import type { Database } from '../../../platform/db/database.ts'
 import type { Logger } from '../../../platform/log.ts'
 
@@ -18,6 +19,7 @@ export interface Deps {
   /** For secrets that must be read again. */
   readonly secretBox: SecretBox
   readonly tokenMs: number
+  readonly compliance: SecurityCompliance
   /** Per user and address. */
   readonly failures: FailureLimit
 }

@@ -10,9 +10,13 @@ import { refuseExchange } from './delegated.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
 import { TooManyFailures } from './failures.ts'
+import * as lockout from './lockout.ts'
 import { byOauth } from './oauth.ts'
 import type { OauthRequest } from './oauth-signatures.ts'
+import { isExpired } from './password-rules.ts'
+import { checkFactors } from './receipts.ts'
 import { badRequest, forbidden, notFound, unauthorized } from './refusals.ts'
+import { byPasscode, type TotpUser } from './totp-log-in.ts'
 import { byTrust } from './trust-log-in.ts'
 import { type DomainRef, domainIdOf, findUser, stillThere, usable } from './who.ts'
 
@@ -20,10 +24,13 @@ import { type DomainRef, domainIdOf, findUser, stillThere, usable } from './who.
 export interface LogIn {
   methods: readonly string[]
   password?: { user: { id?: string; name?: string; domain?: DomainRef; password: string } } | undefined
+  totp?: { user: TotpUser } | undefined
   token?: { id: string } | undefined
   application_credential?: ApplicationCredentialProof | undefined
   /** The request itself, which is signed. */
   oauth1?: OauthRequest | undefined
+  /** Of an earlier log-in that proved a part of what is asked for. */
+  receipt?: string | undefined
   scope?:
     | 'unscoped'
     | {
@@ -51,7 +58,12 @@ interface Proven {
  * Source: Identity API reference, "Authentication and token management".
  * @throws CloudError kind `unauthorized` without a word on what was wrong.
  */
-export async function logIn(deps: Deps, { methods, scope, ...proofs }: LogIn, address: string): Promise<Claims> {
+export async function logIn(deps: Deps, wanted: LogIn, address: string): Promise<Claims> {
+  const claims = await claimsFor(deps, wanted, address)
+  return { ...claims, methods: await checkFactors(deps, claims.userId, claims.methods, wanted.receipt) }
+}
+
+async function claimsFor(deps: Deps, { methods, scope, ...proofs }: LogIn, address: string): Promise<Claims> {
   if (methods.includes('application_credential')) {
     const proof = proofs.application_credential
     if (!proof) throw badRequest('Expecting to find application_credential in identity.')
@@ -68,9 +80,11 @@ export async function logIn(deps: Deps, { methods, scope, ...proofs }: LogIn, ad
     const next =
       method === 'password' && proofs.password
         ? await byPassword(deps, proofs.password.user, address)
-        : method === 'token' && proofs.token
-          ? await byToken(deps, proofs.token.id, scope)
-          : refuseMethod(method)
+        : method === 'totp' && proofs.totp
+          ? await byTotp(deps, proofs.totp.user, address)
+          : method === 'token' && proofs.token
+            ? await byToken(deps, proofs.token.id, scope)
+            : refuseMethod(method)
     if (proven && proven.user.id !== next.user.id) throw unauthorized()
     proven = proven
       ? { ...next, methods: [...proven.methods, ...next.methods], atMs: Math.min(proven.atMs, next.atMs) }
@@ -81,7 +95,7 @@ export async function logIn(deps: Deps, { methods, scope, ...proofs }: LogIn, ad
 }
 
 function refuseMethod(method: string): never {
-  if (method === 'password' || method === 'token') throw badRequest(`Expecting to find ${method} in identity.`)
+  if (['password', 'totp', 'token'].includes(method)) throw badRequest(`Expecting to find ${method} in identity.`)
   throw new CloudError('unauthorized', 'Attempted to authenticate with an unsupported method.')
 }
 
@@ -118,12 +132,15 @@ async function byPassword(deps: Deps, sent: PasswordUser, address: string): Prom
   const wait = failures.retryAfterSeconds(key)
   if (wait > 0) throw new TooManyFailures(wait)
   const found = await findUser(db, sent)
+  if (found) await lockout.refuseLocked(deps, found)
   const hash = found?.passwordHash ?? null
   if (!(await verifyPassword(sent.password, hash)) || !found) {
     failures.fail(key)
+    if (found) await lockout.countFailure(deps, found)
     throw unauthorized()
   }
   failures.forget(key)
+  await lockout.refuseLocked(deps, found) // by guesses that ran beside this one
   const atMs = clock.nowMs()
   const user = await stillThere(db, found.id)
   if (user.passwordHash !== hash) throw unauthorized() // changed while we computed
@@ -131,10 +148,26 @@ async function byPassword(deps: Deps, sent: PasswordUser, address: string): Prom
     const renewed = await hashPassword(sent.password)
     await database.write((trx) => userRows.rehash(trx, user.id, hash, renewed))
   }
-  if (user.passwordExpiresAt && user.passwordExpiresAt <= clock.now())
+  if (isExpired(user, clock.now()))
     throw new CloudError('unauthorized', `The password is expired and needs to be changed for user: ${user.id}.`)
-  return { user, methods: ['password'], expiresAtMs: atMs + deps.tokenMs, chain: [], from: null, atMs }
+  await lockout.forgetFailures(deps, user)
+  return newlyProven(deps, 'password', user, atMs)
 }
+
+async function byTotp(deps: Deps, sent: TotpUser, address: string): Promise<Proven> {
+  const atMs = deps.clock.nowMs()
+  return newlyProven(deps, 'totp', await byPasscode(deps, sent, address), atMs)
+}
+
+/** `atMs`: before the user was read, so that a revocation in between reaches the token. */
+const newlyProven = ({ tokenMs }: Deps, method: string, user: userRows.User, atMs: number): Proven => ({
+  user,
+  methods: [method],
+  expiresAtMs: atMs + tokenMs,
+  chain: [],
+  from: null,
+  atMs,
+})
 
 /** The new token lives no longer than the old one, or tokens would be for ever. */
 async function byToken(deps: Deps, token: string, scope: LogIn['scope']): Promise<Proven> {

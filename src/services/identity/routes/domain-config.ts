@@ -14,10 +14,13 @@ const params = Type.Object({
 const body = Type.Object({ config: Type.Record(Type.String(), Type.Unknown()) })
 const compliance = 'security_compliance'
 /** What a person needs to choose a password. */
-const readable = ['password_regex', 'password_regex_description']
+const readable = (rules: Deps['compliance']): Readonly<Record<string, string | null>> => ({
+  password_regex: rules.passwordRegex || null,
+  password_regex_description: rules.passwordRegexDescription || null,
+})
 
 /** Source: Identity API reference, "Domain configuration". */
-export function domainConfigRoutes(app: App, { database }: Deps): void {
+export function domainConfigRoutes(app: App, { database, compliance: rules }: Deps): void {
   const db = database.read
   const mustBeDomain = async (id: string) => void must(await projects.find(db, 'domain', id), 'domain', id)
 
@@ -30,7 +33,7 @@ export function domainConfigRoutes(app: App, { database }: Deps): void {
       if (group === compliance) {
         request.enforce({}, 'identity:get_security_compliance_domain_config')
         await mustBeDomain(domainId)
-        return { config: passwordRules(domainId, option) }
+        return { config: passwordRules(rules, domainId, option) }
       }
       request.enforce({})
       await mustBeDomain(domainId)
@@ -80,16 +83,16 @@ export function domainConfigRoutes(app: App, { database }: Deps): void {
 }
 
 /** No domain has password rules of its own: only those of the cloud can be read, under the default domain. */
-function passwordRules(domainId: string, option: string | undefined): object {
+function passwordRules(rules: Deps['compliance'], domainId: string, option: string | undefined): object {
   const refuse = (reason: string) => forbidden(`Invalid domain specific configuration: ${reason}.`)
   if (domainId !== defaultDomainId)
     throw refuse(
       'Reading security compliance information for any domain other than the default domain is not allowed or supported.',
     )
-  if (option !== undefined && !readable.includes(option))
+  const found = readable(rules)
+  if (option !== undefined && !Object.hasOwn(found, option))
     throw refuse(
       'Reading security compliance values other than password_regex and password_regex_description is not allowed.',
     )
-  const rules = Object.fromEntries(readable.map((name) => [name, null]))
-  return option === undefined ? { [compliance]: rules } : { [option]: rules[option] ?? null }
+  return option === undefined ? { [compliance]: found } : { [option]: found[option] ?? null }
 }

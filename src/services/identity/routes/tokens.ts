@@ -5,6 +5,7 @@ import type { App } from '../../../platform/http/app.ts'
 import type { Deps } from '../logic/deps.ts'
 import { TooManyFailures } from '../logic/failures.ts'
 import { logIn } from '../logic/log-in.ts'
+import { InsufficientMethods } from '../logic/receipts.ts'
 import { notFound } from '../logic/refusals.ts'
 import { writeRevoking } from '../logic/revoking.ts'
 import { tokenBody } from '../logic/token-body.ts'
@@ -26,6 +27,16 @@ const Auth = Type.Object({
             name: Type.Optional(Type.String()),
             domain: Type.Optional(Domain),
             password: Type.String({ maxLength: 4096 }),
+          }),
+        }),
+      ),
+      totp: Type.Optional(
+        Type.Object({
+          user: Type.Object({
+            id: Type.Optional(Type.String()),
+            name: Type.Optional(Type.String()),
+            domain: Type.Optional(Domain),
+            passcode: Type.String({ maxLength: 64 }),
           }),
         }),
       ),
@@ -73,14 +84,19 @@ export function tokenRoutes(app: App, deps: Deps): void {
   app.post('/v3/auth/tokens', { config: { policy: 'public' }, schema: { body: Auth } }, async (request, reply) => {
     const { identity, scope } = request.body.auth
     try {
-      const claims = await logIn(
-        deps,
-        { ...identity, oauth1: identity.methods.includes('oauth1') ? signedRequest(request) : undefined, scope },
-        request.ip,
-      )
+      const receipt = request.headers['openstack-auth-receipt']
+      const wanted = {
+        ...identity,
+        oauth1: identity.methods.includes('oauth1') ? signedRequest(request) : undefined,
+        receipt: typeof receipt === 'string' ? receipt : undefined,
+        scope,
+      }
+      const claims = await logIn(deps, wanted, request.ip)
       reply.code(201).header('x-subject-token', deps.tokens.issue(claims)).header('vary', 'X-Auth-Token')
       return { token: await tokenBody(db, claims, wantsCatalog(request)) }
     } catch (error) {
+      if (error instanceof InsufficientMethods)
+        return reply.code(401).header('openstack-auth-receipt', error.receipt).send(error.body)
       if (error instanceof TooManyFailures) reply.header('retry-after', error.retryAfterSeconds)
       throw error
     }

@@ -12,7 +12,8 @@ import * as users from '../logic/users.ts'
 import { groupFilters, groupView, userFilters, userView } from './people-views.ts'
 import { projectView } from './project-views.ts'
 import { ownDomain, ownDomainOnly, targetOf } from './scopes.ts'
-import { extraOf, isTrue, listed, mergeOptions, Name, OptionalId, Options, pageOf, queryOf, sameId } from './shapes.ts'
+import { extraOf, isTrue, listed, mergeOptions, Name, OptionalId, pageOf, queryOf, sameId } from './shapes.ts'
+import { UserOptions } from './user-options.ts'
 
 const known = ['name', 'domain_id', 'enabled', 'password', 'default_project_id', 'options', 'password_expires_at']
 const Password = Type.String({ maxLength: 4096 })
@@ -21,7 +22,7 @@ const shape = {
   password: Type.Optional(Type.Union([Password, Type.Null()])),
   default_project_id: Type.Optional(OptionalId),
   domain_id: Type.Optional(OptionalId),
-  options: Type.Optional(Options),
+  options: Type.Optional(UserOptions),
 }
 const NewUser = Type.Object({ ...shape, name: Name(255) })
 const UserChange = Type.Object({ ...shape, name: Type.Optional(Name(255)) })

@@ -5,6 +5,15 @@ import { extensions } from './0003-extensions.ts'
 import { applicationCredentials } from './0004-application-credentials.ts'
 import { oauth } from './0005-oauth.ts'
 import { trusts } from './0006-trusts.ts'
+import { passwords } from './0007-passwords.ts'
 
 /** In order, and never edited once released. */
-export const migrations: readonly Migration[] = [first, credentials, extensions, applicationCredentials, oauth, trusts]
+export const migrations: readonly Migration[] = [
+  first,
+  credentials,
+  extensions,
+  applicationCredentials,
+  oauth,
+  trusts,
+  passwords,
+]
