@@ -42,6 +42,18 @@ export type App = FastifyInstance<
   TypeBoxProvider
 >
 
+/** A route as it was added, with what it says of its input. */
+export interface ListedRoute {
+  readonly method: string
+  readonly url: string
+  readonly policy: string
+  /** JSON schemas. */
+  readonly body?: unknown
+  readonly querystring?: unknown
+  /** The schemas a handler chooses between, at one microversion. */
+  readonly bodies?: (at: Microversion) => readonly unknown[]
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks. Reading it on a `public` route throws. */
@@ -54,7 +66,7 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     /** Every route with its rule: for the documentation, and for the test that knocks on each without a token. */
-    routeList: { method: string; url: string; policy: string }[]
+    routeList: ListedRoute[]
   }
   interface FastifyContextConfig {
     /** A rule of the policy, `authenticated` (any valid token), or `public`. A route without one is refused at start. */
@@ -64,6 +76,8 @@ declare module 'fastify' {
     /** First and last microversion that has this route; outside them it does not exist. */
     since?: string
     until?: string
+    /** The body's schemas where only the handler can choose one (microversions, action names); kept in `routeList`. */
+    bodies?: (at: Microversion) => readonly unknown[]
   }
 }
 
@@ -112,6 +126,11 @@ export function createApp(options: AppOptions): App {
     genReqId: () => `req-${newId()}`,
     exposeHeadRoutes: true,
     keepAliveTimeout: 75_000,
+    // The router's own refusals come before any hook and would be said in the framework's words.
+    frameworkErrors(error, request, reply) {
+      reply.header('x-openstack-request-id', request.id)
+      return speak(reply as unknown as FastifyReply, dialect(faultOf(error, request as unknown as FastifyRequest)))
+    },
   }).withTypeProvider<TypeBoxProvider>()
 
   app.setValidatorCompiler(({ schema, httpPart }) => {
@@ -146,9 +165,11 @@ export function createApp(options: AppOptions): App {
 
   const routeList: App['routeList'] = []
   app.decorate('routeList', routeList)
-  app.addHook('onRoute', ({ method, url, config }) => {
+  app.addHook('onRoute', ({ method, url, config, schema }) => {
     const rule = config?.policy
-    for (const each of [method].flat()) routeList.push({ method: each, url, policy: rule ?? '' })
+    const { body, querystring } = schema ?? {}
+    const input = { body, querystring, ...(config?.bodies && { bodies: config.bodies }) }
+    for (const each of [method].flat()) routeList.push({ method: each, url, policy: rule ?? '', ...input })
     if (rule === undefined) throw new Error(`${String(method)} ${url} names no policy`)
     if (rule !== 'public' && rule !== 'authenticated' && !policy.has(rule)) {
       throw new Error(`${String(method)} ${url} names the policy ${rule}, which does not exist`)
@@ -291,6 +312,8 @@ function fromFastify(error: unknown): CloudError {
       return new CloudError('badRequest', `Malformed request body: ${message}`, { cause: error })
     case '22021': // PostgreSQL's character_not_in_repertoire: it keeps no U+0000 in text
       return new CloudError('badRequest', 'Text must not hold the null character.', { cause: error })
+    case 'FST_ERR_MAX_PARAM_LENGTH': // longer than any id or name
+      return new CloudError('notFound', 'The resource could not be found.')
     case 'FST_ERR_BAD_URL':
       return new CloudError('badRequest', message ?? 'Malformed URL')
   }

@@ -63,7 +63,7 @@ export function aggregateRoutes(app: App, deps: Deps): void {
     aggregates: (await rows.list(read)).map((aggregate) => view(request, aggregate)),
   }))
 
-  app.post('/os-aggregates', { config: rule('create') }, async (request) => {
+  app.post('/os-aggregates', { config: { ...rule('create'), bodies: () => [created.schema] } }, async (request) => {
     const { name, availability_zone = null } = check<Body>(created, request.body).aggregate
     const made = await aggregates.create(deps, name!.trim(), availability_zone)
     const { hosts: _, metadata: __, ...shown } = view(request, made)
@@ -74,11 +74,15 @@ export function aggregateRoutes(app: App, deps: Deps): void {
     aggregate: view(request, await aggregates.get(read, idOf(request.params.id))),
   }))
 
-  app.put('/os-aggregates/:id', { config: rule('update'), schema: one }, async (request) => {
-    const { name, availability_zone: zone } = check<Body>(changed, request.body).aggregate
-    const wanted = { ...(name === undefined ? {} : { name: name.trim() }), ...(zone === undefined ? {} : { zone }) }
-    return { aggregate: view(request, await aggregates.update(deps, idOf(request.params.id), wanted)) }
-  })
+  app.put(
+    '/os-aggregates/:id',
+    { config: { ...rule('update'), bodies: () => [changed.schema] }, schema: one },
+    async (request) => {
+      const { name, availability_zone: zone } = check<Body>(changed, request.body).aggregate
+      const wanted = { ...(name === undefined ? {} : { name: name.trim() }), ...(zone === undefined ? {} : { zone }) }
+      return { aggregate: view(request, await aggregates.update(deps, idOf(request.params.id), wanted)) }
+    },
+  )
 
   app.delete('/os-aggregates/:id', { config: rule('delete'), schema: one }, async (request, reply) => {
     await aggregates.remove(deps, idOf(request.params.id))
@@ -87,7 +91,7 @@ export function aggregateRoutes(app: App, deps: Deps): void {
 
   app.post(
     '/os-aggregates/:id/action',
-    { config: { policy: `${root}:show`, check: 'handler' }, schema: one },
+    { config: { policy: `${root}:show`, check: 'handler', bodies: () => [acted.schema] }, schema: one },
     async (request) => {
       const { add_host, remove_host, set_metadata } = check<Action>(acted, request.body)
       request.enforce({}, `${root}:${add_host ? 'add_host' : remove_host ? 'remove_host' : 'set_metadata'}`)

@@ -99,7 +99,10 @@ export function versioned(breakpoints: readonly string[], make: (at: (v: string)
         )),
     }
   })
-  return (at: Microversion): ValidateFunction => compiled.findLast(({ from }) => from <= at)!.get()
+  const validator = (at: Microversion): ValidateFunction => compiled.findLast(({ from }) => from <= at)!.get()
+  /** For `bodies` of a route. */
+  const schemas = (at: Microversion): unknown[] => [validator(at).schema]
+  return Object.assign(validator, { schemas })
 }
 
 const trueTexts = ['True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes']

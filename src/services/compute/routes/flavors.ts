@@ -103,7 +103,7 @@ export function flavorRoutes(app: App, deps: Deps): void {
     })
   }
 
-  app.post('/flavors', { config: manage('create') }, async (request) => {
+  app.post('/flavors', { config: { ...manage('create'), bodies: newFlavor.schemas } }, async (request) => {
     const { flavor: body } = check<NewFlavor>(newFlavor(request.microversion), request.body)
     const count = (field: keyof NewFlavor['flavor'], least: number) =>
       countOf((body[field] as number | string | undefined) ?? 0, field, least)

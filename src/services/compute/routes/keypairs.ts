@@ -56,7 +56,7 @@ export function keypairRoutes(app: App, deps: Deps): void {
     }
   })
 
-  app.post('/os-keypairs', { config: rule('create') }, async (request, reply) => {
+  app.post('/os-keypairs', { config: { ...rule('create'), bodies: newKeypair.schemas } }, async (request, reply) => {
     const { keypair: body } = check<NewKeypair>(newKeypair(request.microversion), request.body)
     const userId = body.user_id ?? request.ctx.userId
     request.enforce({ user_id: userId })

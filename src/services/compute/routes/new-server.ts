@@ -134,6 +134,9 @@ const newServer = versioned(
   },
 )
 
+/** For the list of routes. */
+export const newServerBodies = newServer.schemas
+
 export interface ParsedNewServer {
   wanted: NewServers
   returnReservationId: boolean
@@ -259,4 +262,4 @@ function networksOf(networks: NewServerBody['server']['networks'], maxCount: num
 
 /** No letter or digit that is easily taken for another. */
 const letters = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-const newPassword = (): string => [...randomBytes(12)].map((byte) => letters[byte % letters.length]).join('')
+export const newPassword = (): string => [...randomBytes(12)].map((byte) => letters[byte % letters.length]).join('')

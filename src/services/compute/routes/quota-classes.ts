@@ -57,16 +57,20 @@ export function quotaClassRoutes(app: App, deps: Deps): void {
     quota_class_set: { id: request.params.id, ...(await view(request, request.params.id)) },
   }))
 
-  app.put('/os-quota-class-sets/:id', { config: rule('update'), schema: one }, async (request) => {
-    const { id } = request.params
-    const body = check<{ quota_class_set: Record<string, number | string> }>(
-      changed(request.microversion),
-      request.body,
-    )
-    const limits = Object.fromEntries(
-      Object.entries(body.quota_class_set).map(([name, value]) => [name, Number(value)]),
-    )
-    await database.write((trx) => quotaRows.put(trx, classOf(id), limits))
-    return { quota_class_set: await view(request, id) }
-  })
+  app.put(
+    '/os-quota-class-sets/:id',
+    { config: { ...rule('update'), bodies: changed.schemas }, schema: one },
+    async (request) => {
+      const { id } = request.params
+      const body = check<{ quota_class_set: Record<string, number | string> }>(
+        changed(request.microversion),
+        request.body,
+      )
+      const limits = Object.fromEntries(
+        Object.entries(body.quota_class_set).map(([name, value]) => [name, Number(value)]),
+      )
+      await database.write((trx) => quotaRows.put(trx, classOf(id), limits))
+      return { quota_class_set: await view(request, id) }
+    },
+  )
 }

@@ -72,26 +72,30 @@ export function quotaSetRoutes(app: App, deps: Deps): void {
     return { quota_set: { id, ...pick(request, details) } }
   })
 
-  app.put('/os-quota-sets/:id', { config: rule('update'), schema: one }, async (request) => {
-    const { id } = request.params
-    await allowed(request, id)
-    const { quota_set: body } = check<{ quota_set: Record<string, number | string | boolean> }>(
-      changed(request.microversion),
-      request.body,
-    )
-    const { force, ...wanted } = body
-    const limits = Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, Number(value)]))
-    const used = await usedOf(deps, id)
-    for (const [name, limit] of Object.entries(limits)) {
-      if (limit < -1) throw new CloudError('badRequest', `Quota limit ${limit} for ${name} must be -1 or greater.`)
-      const least = used[name] ?? 0
-      if (isTrue(force) || limit === -1 || limit >= least) continue
-      const text = `Quota limit ${limit} for ${name} must be greater than or equal to already used and reserved ${least}.`
-      throw new CloudError('badRequest', text)
-    }
-    await database.write((trx) => quotaRows.put(trx, id, limits))
-    return { quota_set: pick(request, await limitsOf(deps, database.read, id)) }
-  })
+  app.put(
+    '/os-quota-sets/:id',
+    { config: { ...rule('update'), bodies: changed.schemas }, schema: one },
+    async (request) => {
+      const { id } = request.params
+      await allowed(request, id)
+      const { quota_set: body } = check<{ quota_set: Record<string, number | string | boolean> }>(
+        changed(request.microversion),
+        request.body,
+      )
+      const { force, ...wanted } = body
+      const limits = Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, Number(value)]))
+      const used = await usedOf(deps, id)
+      for (const [name, limit] of Object.entries(limits)) {
+        if (limit < -1) throw new CloudError('badRequest', `Quota limit ${limit} for ${name} must be -1 or greater.`)
+        const least = used[name] ?? 0
+        if (isTrue(force) || limit === -1 || limit >= least) continue
+        const text = `Quota limit ${limit} for ${name} must be greater than or equal to already used and reserved ${least}.`
+        throw new CloudError('badRequest', text)
+      }
+      await database.write((trx) => quotaRows.put(trx, id, limits))
+      return { quota_set: pick(request, await limitsOf(deps, database.read, id)) }
+    },
+  )
 
   app.delete('/os-quota-sets/:id', { config: rule('delete'), schema: one }, async (request, reply) => {
     request.enforce({ project_id: request.params.id })

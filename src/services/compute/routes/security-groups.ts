@@ -57,30 +57,44 @@ export function securityGroupRoutes(app: App, deps: Deps): void {
     const offset = Number(last(query, 'offset') ?? 0)
     return { security_groups: all.slice(offset, offset + limit).map(groupView) }
   })
-  app.post('/os-security-groups', { config: ofProject('create') }, async (request) => {
-    allowed(request)
-    const { security_group } = check<NewGroup>(newGroup, request.body)
-    return { security_group: groupView(await computeGroups.create(request.ctx, security_group)) }
-  })
+  app.post(
+    '/os-security-groups',
+    { config: { ...ofProject('create'), bodies: () => [newGroup.schema] } },
+    async (request) => {
+      allowed(request)
+      const { security_group } = check<NewGroup>(newGroup, request.body)
+      return { security_group: groupView(await computeGroups.create(request.ctx, security_group)) }
+    },
+  )
   app.get('/os-security-groups/:id', { config: ofProject('show'), schema: one }, async (request) => {
     allowed(request)
     return { security_group: groupView(await computeGroups.get(request.ctx, idOf(request))) }
   })
-  app.put('/os-security-groups/:id', { config: ofProject('update'), schema: one }, async (request) => {
-    allowed(request)
-    const { name, description } = check<NewGroup>(newGroup, request.body).security_group
-    return { security_group: groupView(await computeGroups.update(request.ctx, idOf(request), { name, description })) }
-  })
+  app.put(
+    '/os-security-groups/:id',
+    { config: { ...ofProject('update'), bodies: () => [newGroup.schema] }, schema: one },
+    async (request) => {
+      allowed(request)
+      const { name, description } = check<NewGroup>(newGroup, request.body).security_group
+      return {
+        security_group: groupView(await computeGroups.update(request.ctx, idOf(request), { name, description })),
+      }
+    },
+  )
   app.delete('/os-security-groups/:id', { config: ofProject('delete'), schema: one }, async (request, reply) => {
     allowed(request)
     await computeGroups.remove(request.ctx, idOf(request))
     return reply.code(202).send()
   })
-  app.post('/os-security-group-rules', { config: ofProject('rule:create') }, async (request) => {
-    allowed(request)
-    const wanted = check<NewRule>(newRule, request.body).security_group_rule
-    return { security_group_rule: ruleView(await computeGroups.createRule(request.ctx, ruleOf(wanted))) }
-  })
+  app.post(
+    '/os-security-group-rules',
+    { config: { ...ofProject('rule:create'), bodies: () => [newRule.schema] } },
+    async (request) => {
+      allowed(request)
+      const wanted = check<NewRule>(newRule, request.body).security_group_rule
+      return { security_group_rule: ruleView(await computeGroups.createRule(request.ctx, ruleOf(wanted))) }
+    },
+  )
   app.delete(
     '/os-security-group-rules/:id',
     { config: ofProject('rule:delete'), schema: one },

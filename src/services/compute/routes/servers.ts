@@ -8,7 +8,7 @@ import * as actions from '../logic/server-actions.ts'
 import * as servers from '../logic/servers.ts'
 import { canonicalIpV6, Description, Name, selfLinks, since, versioned } from './common.ts'
 import { findServer } from './find-server.ts'
-import { parseNewServer } from './new-server.ts'
+import { newServerBodies, parseNewServer } from './new-server.ts'
 import { listServers } from './server-query.ts'
 import { basicView, detailView, loadBeside } from './server-view.ts'
 
@@ -66,7 +66,7 @@ export function serverRoutes(app: App, deps: Deps): void {
     })
   }
 
-  app.post('/servers', { config: { policy: rule('create') } }, async (request, reply) => {
+  app.post('/servers', { config: { policy: rule('create'), bodies: newServerBodies } }, async (request, reply) => {
     const { wanted, returnReservationId, securityGroups, adminPass } = parseNewServer(request)
     const [first] = await servers.create(deps, request.ctx, wanted)
     reply.code(202)
@@ -92,23 +92,27 @@ export function serverRoutes(app: App, deps: Deps): void {
     return { server: detailView(request, server, beside, { serverGroups: true }) }
   })
 
-  app.put('/servers/:id', { config: { policy: rule('update'), check: 'handler' }, schema: one }, async (request) => {
-    const before = await findServer(deps, request, request.params.id)
-    const { server: wanted } = check<ChangedServer>(changedServer(request.microversion), request.body)
-    checkLock(request.ctx, before)
-    const server = await servers.change(deps, before, {
-      ...(wanted.name === undefined ? {} : { name: wanted.name.trim() }),
-      ...(wanted.description === undefined ? {} : { description: wanted.description }),
-      ...(wanted.hostname === undefined ? {} : { hostname: wanted.hostname }),
-      ...(wanted.accessIPv4 === undefined ? {} : { accessIpV4: wanted.accessIPv4 }),
-      ...(wanted.accessIPv6 === undefined ? {} : { accessIpV6: canonicalIpV6(wanted.accessIPv6) }),
-      ...(wanted['OS-DCF:diskConfig'] === undefined ? {} : { diskConfig: wanted['OS-DCF:diskConfig'] }),
-    })
-    const beside = await loadBeside(deps, read, request, [server])
-    // The answer has shown every attribute only from 2.75 on.
-    const options = { serverGroups: true, allAttributes: since(request, '2.75') }
-    return { server: detailView(request, server, beside, options) }
-  })
+  app.put(
+    '/servers/:id',
+    { config: { policy: rule('update'), check: 'handler', bodies: changedServer.schemas }, schema: one },
+    async (request) => {
+      const before = await findServer(deps, request, request.params.id)
+      const { server: wanted } = check<ChangedServer>(changedServer(request.microversion), request.body)
+      checkLock(request.ctx, before)
+      const server = await servers.change(deps, before, {
+        ...(wanted.name === undefined ? {} : { name: wanted.name.trim() }),
+        ...(wanted.description === undefined ? {} : { description: wanted.description }),
+        ...(wanted.hostname === undefined ? {} : { hostname: wanted.hostname }),
+        ...(wanted.accessIPv4 === undefined ? {} : { accessIpV4: wanted.accessIPv4 }),
+        ...(wanted.accessIPv6 === undefined ? {} : { accessIpV6: canonicalIpV6(wanted.accessIPv6) }),
+        ...(wanted['OS-DCF:diskConfig'] === undefined ? {} : { diskConfig: wanted['OS-DCF:diskConfig'] }),
+      })
+      const beside = await loadBeside(deps, read, request, [server])
+      // The answer has shown every attribute only from 2.75 on.
+      const options = { serverGroups: true, allAttributes: since(request, '2.75') }
+      return { server: detailView(request, server, beside, options) }
+    },
+  )
 
   app.delete(
     '/servers/:id',

@@ -50,10 +50,13 @@ export function serviceRoutes(app: App, deps: Deps): void {
     return { services: all.filter((h) => !host || h.host === host).map((h) => view(request, h)) }
   })
 
-  app.put('/os-services/:id', { config: rule('update'), schema: one }, async (request) =>
-    since(request, '2.53')
-      ? await updateById(request, request.params.id)
-      : await updateByName(request, request.params.id),
+  app.put(
+    '/os-services/:id',
+    { config: { ...rule('update'), bodies: () => [byId.schema, byName.schema] }, schema: one },
+    async (request) =>
+      since(request, '2.53')
+        ? await updateById(request, request.params.id)
+        : await updateByName(request, request.params.id),
   )
 
   app.delete('/os-services/:id', { config: rule('delete'), schema: one }, async (request, reply) => {
