@@ -1,4 +1,5 @@
 import type { Context } from '../../../platform/auth/context.ts'
+import { allows } from '../../../platform/auth/delegation.ts'
 import type { Action, Deps } from './deps.ts'
 import { isImageRepository, isName, locate, type Repository } from './names.ts'
 import type { Access } from './tokens.ts'
@@ -8,23 +9,28 @@ export type Caller =
   | { kind: 'engine'; grants: readonly Access[] }
   | { kind: 'user'; ctx: Context; grants: readonly Access[] | null }
 
+/** What of a request tells who asks, and whether an application may ask that in a user's name. */
+export interface Request {
+  readonly id: string
+  readonly method: string
+  readonly url: string
+  readonly headers: { authorization?: string | undefined; 'x-auth-token'?: string | string[] | undefined }
+}
+
 /** By the registry's own token, or directly by Identity's. Null when there is none that holds. */
-export function callerOf(
-  { tokens, identity }: Pick<Deps, 'tokens' | 'identity'>,
-  headers: { authorization?: string | undefined; 'x-auth-token'?: string | string[] | undefined },
-  requestId: string,
-): Caller | null {
-  const direct = headers['x-auth-token']
-  if (typeof direct === 'string' && direct !== '') {
-    const ctx = identity.authenticate(direct, requestId)
-    return ctx && { kind: 'user', ctx, grants: null }
+export function callerOf({ tokens, identity }: Pick<Deps, 'tokens' | 'identity'>, request: Request): Caller | null {
+  const { headers, id, method, url } = request
+  const user = (token: string, grants: readonly Access[] | null): Caller | null => {
+    const ctx = identity.authenticate(token, id) // also says whether it was revoked meanwhile
+    return ctx && allows(ctx.delegation, 'registry', method, url) ? { kind: 'user', ctx, grants } : null
   }
+  const direct = headers['x-auth-token']
+  if (typeof direct === 'string' && direct !== '') return user(direct, null)
   const [scheme, token] = headers.authorization?.split(' ') ?? []
   const verified = scheme?.toLowerCase() === 'bearer' && token ? tokens.verify(token) : null
   if (!verified) return null
   if (verified.identityToken === null) return { kind: 'engine', grants: verified.access }
-  const ctx = identity.authenticate(verified.identityToken, requestId) // revoked meanwhile?
-  return ctx && { kind: 'user', ctx, grants: verified.access }
+  return user(verified.identityToken, verified.access)
 }
 
 export const isGranted = (caller: Caller, name: string, action: Action): boolean =>

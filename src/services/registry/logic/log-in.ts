@@ -55,13 +55,13 @@ export async function byPassword(
     ? await byRefreshToken(deps, password, { address, requestId, wishes })
     : null
   if (refreshed) return refreshed
+  if (user.startsWith(credentialPrefix)) return byCredential(deps, user, password, { address, requestId })
   const parsed = parseUser(user)
   if (!parsed) throw refused()
-  const domain = (name: string | null) => (name === null || name === 'default' ? { id: 'default' } : { name })
   const wanted: PasswordLogIn = {
     methods: ['password'],
-    password: { user: { name: parsed.name, domain: domain(parsed.domain), password } },
-    scope: parsed.project ? { project: { name: parsed.project, domain: domain(parsed.projectDomain) } } : undefined,
+    password: { user: { name: parsed.name, domain: domainRef(parsed.domain), password } },
+    scope: parsed.project ? { project: { name: parsed.project, domain: domainRef(parsed.projectDomain) } } : undefined,
   }
   const provenMs = deps.clock.nowMs()
   const first = deps.identity.authenticate(await deps.identity.logIn(wanted, address), requestId)
@@ -71,6 +71,30 @@ export async function byPassword(
   const chosen = better ?? ctx
   const { userId, projectId } = chosen
   return { ctx: chosen, lasting: { userId, projectId: parsed.project ? (projectId ?? '') : '', provenMs } }
+}
+
+const domainRef = (name: string | null) => (name === null || name === 'default' ? { id: 'default' } : { name })
+
+const credentialPrefix = 'applicationcredential-'
+
+/**
+ * `applicationcredential-<id>` or `applicationcredential-<user@domain>-<name>`, with the secret. What it allows ends
+ * with it, so nothing that lasts is given for it.
+ */
+async function byCredential(
+  deps: Deps,
+  user: string,
+  secret: string,
+  { address, requestId }: { address: string; requestId: string },
+): Promise<Proven> {
+  const rest = user.slice(credentialPrefix.length)
+  const named = /^([^@]+)@([^@]+?)-(.+)$/.exec(rest)
+  const [, name = '', domain = '', credential = ''] = named ?? []
+  const proof = named ? { name: credential, user: { name, domain: domainRef(domain) }, secret } : { id: rest, secret }
+  const wanted: LogIn = { methods: ['application_credential'], application_credential: proof }
+  const ctx = deps.identity.authenticate(await deps.identity.logIn(wanted, address), requestId)
+  if (!ctx) throw refused()
+  return { ctx, lasting: null }
 }
 
 /** Without a default project, the first that there is: nothing here is done in none. */

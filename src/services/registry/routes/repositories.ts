@@ -61,7 +61,7 @@ export function repositoryRoutes(app: App, deps: Deps): void {
     url: '/v2/',
     config,
     handler: async (request, reply) => {
-      if (!callerOf(deps, request.headers, request.id)) throw challenge(request, reply)
+      if (!callerOf(deps, request)) throw challenge(request, reply)
       return {}
     },
   })

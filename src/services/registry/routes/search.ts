@@ -60,7 +60,7 @@ export function searchRoutes(app: App, deps: Deps): void {
 }
 
 function userOf(deps: Deps, request: FastifyRequest, reply: FastifyReply, scope: string): Context {
-  const caller = callerOf(deps, request.headers, request.id)
+  const caller = callerOf(deps, request)
   const [type, name] = scope.split(':')
   const isAllowed =
     caller?.kind === 'user' &&

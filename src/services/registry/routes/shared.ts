@@ -27,7 +27,7 @@ export function challenge(request: FastifyRequest, reply: FastifyReply, scope?: 
 
 /** @throws CloudError UNAUTHORIZED unless the token allows the action here. */
 export function enter(deps: Deps, request: FastifyRequest, reply: FastifyReply, path: string, action: Action): Visit {
-  const caller = callerOf(deps, request.headers, request.id)
+  const caller = callerOf(deps, request)
   if (caller && isGranted(caller, path, action)) return { deps, request, reply, caller, path }
   const actions = action === 'push' ? 'pull,push' : action
   throw challenge(request, reply, `repository:${path}:${actions}`, caller !== null)

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { callerOf, isGranted, mayIn } from '../logic/access.ts'
+import { isGranted, mayIn } from '../logic/access.ts'
 import { checkedDigest } from '../logic/digests.ts'
 import { isName, locate } from '../logic/names.ts'
 import { OutOfOrder, refusals } from '../logic/refusals.ts'
@@ -32,11 +32,11 @@ export async function beginUpload(visit: Visit): Promise<FastifyReply> {
 
 /** Only what the caller can read may be mounted; what they cannot read looks like what is not there. */
 async function isMounted(visit: Visit, to: string, digest: string, from: string | null): Promise<boolean> {
-  const { deps, caller, request } = visit
+  const { deps, caller } = visit
   if (caller.kind === 'engine') return false
   if (from === null || from === '') return uploads.mount(deps, [to], to, digest)
   if (!isName(from) || !isGranted(caller, from, 'pull')) return false
-  const source = callerOf(deps, request.headers, request.id) ? await locate(deps, caller.ctx, from) : null
+  const source = await locate(deps, caller.ctx, from)
   if (!source) return false
   const own = mayIn(deps, caller.ctx, 'pull', source) ? [source.key] : []
   const images = await deps.images.find(deps.database.read, caller.ctx, source.owner, source.name)
