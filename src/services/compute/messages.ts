@@ -12,6 +12,8 @@ export interface ServerOrder {
   bootEpoch: number
   /** How: `soft` lets the first process end by itself (at most 60 s), `hard` does not wait. */
   bootKind: 'soft' | 'hard'
+  /** Counts rebuilds: a container that was made for an older one is replaced by a new one. */
+  buildEpoch: number
   name: string
   hostname: string
   projectId: string

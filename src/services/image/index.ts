@@ -34,6 +34,8 @@ export interface ImageService extends Service {
   createSnapshot(trx: Trx, wanted: boot.NewSnapshot): Promise<string>
   /** Removes an image that never got its data. Repeatable. */
   fail(trx: Trx, imageId: string): Promise<void>
+  /** Forgets a snapshot that Compute made for itself, unless somebody has protected it. Repeatable. */
+  remove(trx: Trx, imageId: string): Promise<void>
 }
 
 /** Image API v2 over the blob store; container images are published in the registry. */
@@ -82,5 +84,6 @@ export function createImage(
     uploadUrl: (id) => `${localUrlOf(config, 'image')}/v2/images/${id}/file`,
     createSnapshot: (trx, wanted) => boot.createSnapshot(deps, trx, wanted),
     fail: (trx, id) => boot.fail(deps, trx, id),
+    remove: (trx, id) => boot.remove(deps, trx, id),
   }
 }

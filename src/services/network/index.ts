@@ -42,6 +42,8 @@ export interface NetworkService extends Service {
   checkNetworks(db: Db, ctx: Context, wanted: servers.ServerWishes): Promise<void>
   /** Deletes the ports made by plugServer and frees the user's own. Repeatable. */
   unplugServer(trx: Trx, serverId: string): Promise<void>
+  /** Binds a server's ports to another host, or (null) to none; they stay its own. Nudge `network.ports` after it. */
+  moveServer(trx: Trx, serverId: string, host: string | null): Promise<void>
   /** One query a page of servers; in NIC order. */
   serverPorts(db: Db, serverIds: readonly string[]): Promise<Map<string, servers.ServerPort[]>>
   /** Security groups for Compute's proxies of them. */
@@ -92,6 +94,7 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
     plugServer: (trx, ctx, wanted) => servers.plug(trx, deps, ctx, wanted),
     checkNetworks: (db, ctx, wanted) => servers.check(db, deps, ctx, wanted),
     unplugServer: (trx, serverId) => servers.unplug(trx, deps, serverId),
+    moveServer: (trx, serverId, host) => servers.move(trx, serverId, host),
     serverPorts: (db, serverIds) => servers.ofServers(db, serverIds),
     computeGroups: computeGroups(deps),
     seed: (wishes) => seeding.seed(deps, wishes),

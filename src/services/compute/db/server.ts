@@ -47,15 +47,19 @@ export interface Server {
   taskState: TaskState | null
   powerState: number
   wish: ServerWish
+  goal: VmState | null
   generation: number
   seenGeneration: number
   bootEpoch: number
   bootKind: 'soft' | 'hard'
+  buildEpoch: number
   host: string | null
   availabilityZone: string | null
   imageId: string
   image: ServerImage
   flavor: ServerFlavor
+  oldFlavor: ServerFlavor | null
+  shelvedImageId: string | null
   keyName: string | null
   userData: string | null
   configDrive: boolean
@@ -92,15 +96,19 @@ export function serverOf(row: Selectable<ServersTable>): Server {
     taskState: row.task_state,
     powerState: row.power_state,
     wish: row.wish,
+    goal: row.goal,
     generation: row.generation,
     seenGeneration: row.seen_generation,
     bootEpoch: row.boot_epoch,
     bootKind: row.boot_kind,
+    buildEpoch: row.build_epoch,
     host: row.host,
     availabilityZone: row.availability_zone,
     imageId: row.image_id,
     image: JSON.parse(row.image) as ServerImage,
     flavor: JSON.parse(row.flavor) as ServerFlavor,
+    oldFlavor: row.old_flavor === null ? null : (JSON.parse(row.old_flavor) as ServerFlavor),
+    shelvedImageId: row.shelved_image_id,
     keyName: row.key_name,
     userData: row.user_data,
     configDrive: row.config_drive === 1,
@@ -139,15 +147,19 @@ const columns = {
   taskState: 'task_state',
   powerState: 'power_state',
   wish: 'wish',
+  goal: 'goal',
   generation: 'generation',
   seenGeneration: 'seen_generation',
   bootEpoch: 'boot_epoch',
   bootKind: 'boot_kind',
+  buildEpoch: 'build_epoch',
   host: 'host',
   availabilityZone: 'availability_zone',
   imageId: 'image_id',
   image: 'image',
   flavor: 'flavor',
+  oldFlavor: 'old_flavor',
+  shelvedImageId: 'shelved_image_id',
   keyName: 'key_name',
   userData: 'user_data',
   configDrive: 'config_drive',

@@ -25,6 +25,19 @@ export async function openOf(db: Db, serverId: string): Promise<Snapshot[]> {
     .execute()
 }
 
+/** Backups of a kind that were made of a server, newest first. */
+export async function backups(db: Db, serverId: string, type: string): Promise<Snapshot[]> {
+  return await db
+    .selectFrom('compute_snapshots')
+    .selectAll()
+    .where('server_id', '=', serverId)
+    .where('backup_type', '=', type)
+    .where('open', '=', 0)
+    .where('message', 'is', null)
+    .orderBy('created_at', 'desc')
+    .execute()
+}
+
 /** Still wanted, and may be tried now. */
 export async function due(db: Db, nowMs: number, limit: number): Promise<Snapshot[]> {
   return await db

@@ -1,7 +1,17 @@
 import type { ServerWish } from '../messages.ts'
 
 /** Nova's `vm_state`: what a server is, as far as the control side knows. */
-export type VmState = 'building' | 'active' | 'stopped' | 'paused' | 'error' | 'deleted'
+export type VmState =
+  | 'building'
+  | 'active'
+  | 'stopped'
+  | 'paused'
+  | 'suspended'
+  | 'resized'
+  | 'shelved'
+  | 'shelved_offloaded'
+  | 'error'
+  | 'deleted'
 
 /** Nova's `task_state`: what is being done about it; null when it is as wanted. */
 export type TaskState =
@@ -13,7 +23,18 @@ export type TaskState =
   | 'rebooting_hard'
   | 'pausing'
   | 'unpausing'
+  | 'rebuilding'
+  | 'suspending'
+  | 'resuming'
+  | 'resize_finish'
+  | 'resize_reverting'
+  | 'shelving'
+  | 'shelving_image_uploading'
+  | 'shelving_offloading'
+  | 'unshelving'
+  | 'updating_password'
   | 'deleting'
+  | 'image_backup'
   | 'image_snapshot'
   | 'image_pending_upload'
   | 'image_uploading'
@@ -31,10 +52,14 @@ export interface ServersTable {
   power_state: number
   /** What is wanted of the host, and by which order; `seen_generation` is the last order carried out (or given up). */
   wish: ServerWish
+  /** What the server is once the wish is reached; null when the wish says it all. */
+  goal: VmState | null
   generation: number
   seen_generation: number
   boot_epoch: number
   boot_kind: 'soft' | 'hard'
+  /** Counts rebuilds: a container of an older one is made anew. */
+  build_epoch: number
   /** null until a host is claimed, and for good when none had room. */
   host: string | null
   availability_zone: string | null
@@ -44,6 +69,10 @@ export interface ServersTable {
   flavor_id: string
   /** JSON: `ServerFlavor`, the flavor as it was when the server was made. */
   flavor: string
+  /** JSON: the flavor to go back to, while a resize is not confirmed. */
+  old_flavor: string | null
+  /** The image that holds a shelved server. */
+  shelved_image_id: string | null
   vcpus: number
   memory_mib: number
   disk_gib: number
@@ -171,6 +200,23 @@ export interface SnapshotsTable {
   /** 1 while the image is wanted; 0 once it was made or given up. */
   open: 0 | 1
   message: string | null
+  /** Of a backup: its kind, and how many of that kind are kept. */
+  backup_type: string | null
+  rotation: number | null
+  created_at: string
+  updated_at: string
+}
+
+export interface MigrationsTable {
+  id: number
+  uuid: string
+  server_id: string
+  host: string
+  status: string
+  old_flavor_number: number
+  new_flavor_number: number
+  user_id: string
+  project_id: string
   created_at: string
   updated_at: string
 }
@@ -211,6 +257,7 @@ declare module '../../../platform/db/database.ts' {
     compute_action_events: ActionEventsTable
     compute_snapshots: SnapshotsTable
     compute_quotas: QuotasTable
+    compute_migrations: MigrationsTable
     compute_aggregates: AggregatesTable
     compute_aggregate_hosts: AggregateHostsTable
   }

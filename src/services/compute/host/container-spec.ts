@@ -1,4 +1,4 @@
-import type { NewContainer } from '../../../machine/docker/containers.ts'
+import type * as containers from '../../../machine/docker/containers.ts'
 import type { Endpoint } from '../../../machine/docker/networks.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import type { ServerOrder } from '../messages.ts'
@@ -7,6 +7,8 @@ export const cloudLabel = 'io.berth.cloud'
 export const serverLabel = 'io.berth.server'
 export const projectLabel = 'io.berth.project'
 export const userLabel = 'io.berth.user'
+/** Which rebuild of its server a container was made for; without it, the first. */
+export const buildLabel = 'io.berth.build'
 /** The label that tools written for Nova's Docker driver look for. */
 export const novaLabel = 'org.openstack.nova.server'
 
@@ -42,7 +44,7 @@ export function containerSpec(
   imageId: string,
   cloudId: string,
   limits: EngineLimits,
-): NewContainer {
+): containers.NewContainer {
   const [first] = dockerNetworks(order.ports)
   return {
     // By id: the names on this machine belong to nobody.
@@ -59,12 +61,11 @@ export function containerSpec(
       [projectLabel]: order.projectId,
       [userLabel]: order.userId,
       [novaLabel]: order.serverId,
+      ...(order.buildEpoch > 0 ? { [buildLabel]: String(order.buildEpoch) } : {}),
     },
     HostConfig: {
       NetworkMode: first?.name ?? 'none',
-      Memory: order.memoryMiB * mib,
-      MemorySwap: (order.memoryMiB + order.swapMiB) * mib,
-      ...cpuOf(order, limits),
+      ...sizeOf(order, limits),
       PidsLimit: wholeNumber(order.dockerSpecs, 'pids_limit') ?? defaultPidsLimit,
       ...shmOf(order),
       SecurityOpt: ['no-new-privileges'],
@@ -77,6 +78,13 @@ export function containerSpec(
     ...(first ? { NetworkingConfig: { EndpointsConfig: { [first.name]: first.endpoint } } } : {}),
   }
 }
+
+/** What a flavor allows, and a resize changes on a container that is there. */
+export const sizeOf = (order: ServerOrder, limits: EngineLimits): containers.Size => ({
+  Memory: order.memoryMiB * mib,
+  MemorySwap: (order.memoryMiB + order.swapMiB) * mib,
+  ...cpuOf(order, limits),
+})
 
 /** A hard cap by default; `docker:cpu_shares` chooses a share of what is free instead (a number, or `true` for 1024 a vCPU). */
 function cpuOf({ vcpus, dockerSpecs }: ServerOrder, { cpus }: EngineLimits) {

@@ -42,6 +42,15 @@ test('servers on an engine', async (t) => {
     assert.deepEqual(await driver.list(signal), [])
   })
 
+  await t.test('a resize gives a running container its new limits', async () => {
+    const order = anOrder(image)
+    await ensure(order)
+    await ensure({ ...order, memoryMiB: 96, swapMiB: 32 })
+    const { HostConfig } = await containers.inspect(engine, containerName(order.serverId), signal)
+    assert.equal(HostConfig.Memory, 96 * 1024 ** 2)
+    await ensure({ ...order, wish: 'absent' })
+  })
+
   await t.test('a shell, which heeds no signal, is stopped and restarted at once', async () => {
     const order = anOrder(image, { bootKind: 'soft' })
     const first = await ensure(order)

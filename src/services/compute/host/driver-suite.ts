@@ -20,6 +20,7 @@ export function anOrder(image: ServerOrder['image'], part: Partial<ServerOrder> 
     wish: 'running',
     bootEpoch: 0,
     bootKind: 'hard',
+    buildEpoch: 0,
     name: 's1',
     hostname: 's1',
     projectId: 'p1',
@@ -124,6 +125,34 @@ export function driverSuite(name: string, setUp: (t: TestContext) => Promise<Sui
       assert.equal(third.startedAt, second.startedAt)
       await ensure({ ...order, wish: 'paused' })
       assert.equal((await ensure(order, { rebootFrom: second.startedAt })).seen, 'running')
+      await ensure({ ...order, wish: 'absent' })
+    })
+
+    await t.test('a rebuild makes another container, once, and one wanted stopped is stopped', async () => {
+      const order = anOrder(image)
+      const first = await ensure(order)
+      const second = await ensure({ ...order, buildEpoch: 1 })
+      assert.equal(second.seen, 'running')
+      assert.notEqual(second.containerId, first.containerId)
+      assert.equal((await ensure({ ...order, buildEpoch: 1 })).containerId, second.containerId)
+      const third = await ensure({ ...order, buildEpoch: 2, wish: 'stopped' })
+      assert.equal(third.seen, 'stopped')
+      assert.notEqual(third.containerId, second.containerId)
+      await ensure({ ...order, wish: 'absent' })
+      const anew = await ensure({ ...order, buildEpoch: 3, wish: 'stopped' })
+      assert.equal(anew.seen, 'stopped')
+      await ensure({ ...order, wish: 'absent' })
+    })
+
+    await t.test('a resize keeps the container and its process', async () => {
+      const order = anOrder(image)
+      const first = await ensure(order)
+      const bigger = { ...order, memoryMiB: 128, swapMiB: 16 }
+      assert.deepEqual(
+        [(await ensure(bigger)).startedAt, (await ensure(order)).containerId],
+        [first.startedAt, first.containerId],
+      )
+      assert.equal((await ensure({ ...bigger, wish: 'stopped' })).seen, 'stopped')
       await ensure({ ...order, wish: 'absent' })
     })
 

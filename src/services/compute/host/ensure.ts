@@ -5,7 +5,14 @@ import { systemClock } from '../../../platform/clock.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import type { ServerOrder } from '../messages.ts'
-import { containerName, containerSpec, dockerNetworks, type EngineLimits } from './container-spec.ts'
+import {
+  buildLabel,
+  containerName,
+  containerSpec,
+  dockerNetworks,
+  type EngineLimits,
+  sizeOf,
+} from './container-spec.ts'
 import { absent, type EnsureOptions, type Seen, StepFailed } from './driver.ts'
 import type { Images } from './images.ts'
 import { findOurs, heedsStop, type Ours, seenOf, startedAtOf } from './seen.ts'
@@ -61,9 +68,17 @@ class Way {
     const { serverId, wish } = this.order
     const ours = await findOurs(engine, cloudId, serverId, this.signal)
     if (wish === 'absent') return this.remove(ours?.container.Id ?? null)
-    const whole = ours && !halfMade(ours.container) ? ours : null
+    const rebuilt = ours !== null && buildOf(ours.container) !== this.order.buildEpoch
+    const whole = ours && !halfMade(ours.container) && !rebuilt ? ours : null
     if (ours && !whole) await containers.remove(engine, ours.container.Id, changing())
-    if (!whole) return wish === 'stopped' ? absent(serverId, systemClock.nowMs()) : this.create()
+    if (!whole) {
+      // A rebuild that broke off half way left nothing to be stopped; it is made first.
+      if (wish === 'stopped' && this.order.buildEpoch === 0) return absent(serverId, systemClock.nowMs())
+      const made = await this.create()
+      const now = wish === 'stopped' ? await findOurs(engine, cloudId, serverId, this.signal) : null
+      return now ? this.stop(now) : made
+    }
+    await this.fit(whole.container)
     return wish === 'stopped' ? this.stop(whole) : this.run(whole.container)
   }
 
@@ -89,6 +104,14 @@ class Way {
     if (!isPaused && this.order.wish === 'paused')
       await this.change('compute.pause', () => containers.pause(engine, found.Id, changing()))
     return this.look(found.Id)
+  }
+
+  /** The limits of a resize, on the container as it is. Its disk keeps its size: the engine sets that once. */
+  private async fit({ Id, HostConfig }: containers.Container): Promise<void> {
+    const size = sizeOf(this.order, this.deps.limits)
+    const same = Object.entries(size).every(([key, value]) => HostConfig[key as keyof typeof HostConfig] === value)
+    if (same) return
+    await this.change('compute.resize', () => containers.update(this.deps.engine, Id, size, changing()))
   }
 
   private async stop(ours: Ours): Promise<Seen> {
@@ -213,6 +236,9 @@ class Way {
     return seenOf(this.deps.engine, this.order.serverId, { container, asOfMs }, this.signal)
   }
 }
+
+/** Made before there were rebuilds, it bears no label. */
+const buildOf = (found: containers.Container): number => Number(found.Config.Labels?.[buildLabel] ?? 0)
 
 /** Never started: what a broken create leaves. Made anew, for the order may say something else by now. */
 const halfMade = (found: containers.Container): boolean =>

@@ -29,7 +29,7 @@ export interface FakeDriver extends ServerDriver {
  * has; its facts say `simulated`. Keeps the contract of `driver.ts`, which `driver-suite.ts` proves.
  */
 export function fakeDriver(options: FakeOptions = {}): FakeDriver {
-  const servers = new Map<string, Seen & { plugged: boolean }>()
+  const servers = new Map<string, Seen & { plugged: boolean; buildEpoch: number }>()
   const watchers = new Set<(change: Change) => void>()
   let containers = 0
   let lastStartMs = 0
@@ -41,11 +41,11 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
   const show = (serverId: string): Seen => {
     const found = servers.get(serverId)
     if (!found) return absent(serverId, now())
-    const { plugged: _, ...seen } = found
+    const { plugged: _, buildEpoch: __, ...seen } = found
     return { ...seen, asOfMs: now() }
   }
-  const put = (serverId: string, part: Partial<Seen>) => {
-    const before = servers.get(serverId) ?? { ...absent(serverId, 0), plugged: false }
+  const put = (serverId: string, part: Partial<Seen & { buildEpoch: number }>) => {
+    const before = servers.get(serverId) ?? { ...absent(serverId, 0), plugged: false, buildEpoch: 0 }
     servers.set(serverId, { ...before, ...part })
     changed(serverId)
   }
@@ -54,6 +54,7 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
     return { seen: 'running' as const, startedAt: new Date(lastStartMs).toISOString(), exit: null }
   }
   const ended = (code: number) => ({ seen: 'stopped' as const, exit: { code, outOfMemory: false, lastOutput: '' } })
+  const newContainerId = () => (++containers).toString(16).padStart(64, '0')
   const present = (serverId: string): Seen => {
     const seen = show(serverId)
     if (seen.seen === 'absent') throw new NotFound('Instance', serverId)
@@ -92,7 +93,15 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
         if (servers.delete(serverId)) changed(serverId)
         return absent(serverId, now())
       }
+      const old = servers.get(serverId)
+      const rebuilt = (old?.buildEpoch ?? 0) !== order.buildEpoch
+      if (rebuilt) servers.delete(serverId)
       const before = servers.get(serverId)
+      if (wish === 'stopped' && rebuilt) {
+        put(serverId, { containerId: newContainerId(), buildEpoch: order.buildEpoch, ...started() })
+        put(serverId, ended(137))
+        return show(serverId)
+      }
       if (wish === 'stopped') {
         if (before && before.seen !== 'stopped') put(serverId, ended(137))
         return show(serverId)
@@ -106,7 +115,8 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
           throw new StepFailed('compute.create.connected', thrown)
         })
         put(serverId, {
-          containerId: before?.containerId ?? (++containers).toString(16).padStart(64, '0'),
+          containerId: before?.containerId ?? newContainerId(),
+          buildEpoch: order.buildEpoch,
           ...started(),
         })
       }

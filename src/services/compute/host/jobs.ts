@@ -204,6 +204,7 @@ const removal = (serverId: string, generation: number): ServerOrder => ({
   wish: 'absent',
   bootEpoch: 0,
   bootKind: 'hard',
+  buildEpoch: 0,
   name: '',
   hostname: '',
   projectId: '',

@@ -18,6 +18,7 @@ export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]):
     wish: server.wish,
     bootEpoch: server.bootEpoch,
     bootKind: server.bootKind,
+    buildEpoch: server.buildEpoch,
     name: server.name,
     hostname: server.hostname,
     projectId: server.projectId,
@@ -49,7 +50,16 @@ export function orphanOrder(report: ServerReport): ServerOrder {
   return {
     serverId: report.serverId,
     generation: report.generation + 1,
-    ...{ wish: 'absent', bootEpoch: 0, bootKind: 'hard', name: '', hostname: '', projectId: '', userId: '' },
+    ...{
+      wish: 'absent',
+      bootEpoch: 0,
+      bootKind: 'hard',
+      buildEpoch: 0,
+      name: '',
+      hostname: '',
+      projectId: '',
+      userId: '',
+    },
     image: { imageId: '', reference: '', configDigest: '', pullToken: '' },
     ...{ command: null, environment: {}, vcpus: 0, memoryMiB: 0, swapMiB: 0, diskGiB: 0, dockerSpecs: {}, ports: [] },
   }

@@ -87,3 +87,21 @@ export async function admit(
     `Quota exceeded for ${names}: Requested ${list((r) => r.each * min)}, but already used ${list((r) => r.used)} of ${list((r) => r.limit)} ${names}`,
   )
 }
+
+/** Whether a project may have so much more of what it has. @throws CloudError `overQuota` */
+export async function admitMore(
+  deps: Deps,
+  db: Db,
+  projectId: string,
+  more: { vcpus: number; memoryMiB: number },
+): Promise<void> {
+  const limits = await limitsOf(deps, db, projectId)
+  const used = await serverRows.usage(db, projectId)
+  const over = [
+    { name: 'cores', limit: limits.cores, used: used.cores, more: more.vcpus },
+    { name: 'ram', limit: limits.ram, used: used.ramMiB, more: more.memoryMiB },
+  ].find((r) => r.more > 0 && r.limit >= 0 && r.used + r.more > r.limit)
+  if (!over) return
+  const text = `Requested ${over.more}, but already used ${over.used} of ${over.limit} ${over.name}`
+  throw new CloudError('overQuota', `Quota exceeded for ${over.name}: ${text}`)
+}

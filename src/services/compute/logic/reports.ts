@@ -1,5 +1,7 @@
+import type { Trx } from '../../../platform/db/database.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import * as actionRows from '../db/actions.ts'
+import * as migrationRows from '../db/migrations.ts'
 import type { Server } from '../db/servers.ts'
 import * as serverRows from '../db/servers.ts'
 import { type HostInventory, type ServerReport, subjects } from '../messages.ts'
@@ -7,6 +9,7 @@ import type { Deps } from './deps.ts'
 import { orphanOrder } from './orders.ts'
 import { finishRemoval } from './server-actions.ts'
 import { settle } from './settle.ts'
+import * as shelving from './shelve.ts'
 
 /** What a host said of one server, written down if it is news. Late and doubled reports change nothing. */
 export async function apply(deps: Deps, report: ServerReport): Promise<void> {
@@ -33,6 +36,7 @@ async function write(deps: Deps, known: Server, report: ServerReport, inventory:
     if (verdict.kind === 'gone') await finishRemoval(deps, trx, server, moment.at)
     if (verdict.kind === 'changed') {
       await serverRows.update(trx, server.id, verdict.patch)
+      await follow(deps, trx, server, verdict.patch, moment.at)
       const { finished } = verdict
       if (finished && server.actionId) await actionRows.finish(trx, server.actionId, moment.at, finished.problem)
     }
@@ -42,9 +46,22 @@ async function write(deps: Deps, known: Server, report: ServerReport, inventory:
   if (settled?.kind === 'gone') nudge('network.ports')
   if (settled?.kind !== 'changed') return
   const { patch, retryInMs } = settled
+  if (patch.taskState === 'shelving_image_uploading') nudge('compute.snapshots')
+  if (patch.vmState === 'shelved_offloaded') nudge('network.ports')
   // Only a hint at the right moment: the loop looks for itself.
   if (retryInMs !== null) setTimeout(() => nudge('compute.servers'), retryInMs).unref()
   else if (patch.generation !== undefined || patch.seenGeneration !== undefined) nudge('compute.servers')
+}
+
+/** What goes on elsewhere when a server reaches what was wanted of it. */
+async function follow(deps: Deps, trx: Trx, before: Server, patch: serverRows.ServerPatch, at: string): Promise<void> {
+  const { vmState, taskState } = patch
+  if (taskState === 'shelving_image_uploading') await shelving.stopped(trx, before.id, at)
+  if (vmState === 'shelved_offloaded') await shelving.offloaded(deps, trx, before.id)
+  if (vmState === 'resized' && before.vmState !== 'resized') {
+    await migrationRows.finish(trx, before.id, 'finished', at)
+  }
+  if (vmState === 'active' && before.shelvedImageId !== null) await shelving.unshelved(deps, trx, before)
 }
 
 /**

@@ -59,7 +59,7 @@ export async function candidates(
   deps: Deps,
   trx: Trx,
   wanted: Placement,
-): Promise<{ hosts: string[]; refused: HostRefusal[] }> {
+): Promise<{ hosts: string[]; refused: HostRefusal[]; zones: Map<string, string> }> {
   const services = new Map((await serviceRows.list(trx)).map((service) => [service.host, service]))
   const zones = await aggregateRows.zones(trx)
   const hosts: string[] = []
@@ -81,7 +81,7 @@ export async function candidates(
     if (refusal) refused.push(refusal)
     else hosts.push(host.name)
   }
-  return { hosts, refused }
+  return { hosts, refused, zones }
 }
 
 /** Names that mean the same machine. */

@@ -8,7 +8,7 @@ import { record } from './actions.ts'
 import { checkLock, checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
 import { closeSnapshots } from './snapshots.ts'
-import { type TransitionName, transitions } from './states.ts'
+import { type Transition, type TransitionName, transitions } from './states.ts'
 
 type Server = serverRows.Server
 
@@ -20,6 +20,8 @@ const spoken: Record<TransitionName, string> = {
   hardReboot: 'reboot',
   pause: 'pause',
   unpause: 'unpause',
+  suspend: 'suspend',
+  resume: 'resume',
 }
 
 /** A hard reboot is the way out of a reboot that hangs. */
@@ -33,7 +35,7 @@ const interruptible: Partial<Record<TransitionName, readonly string[]>> = {
  */
 export async function act(deps: Deps, ctx: Context, id: string, name: TransitionName): Promise<void> {
   const { database, clock, nudge } = deps.ground
-  const transition = transitions[name]
+  const transition: Transition = transitions[name]
   await database.write(async (trx) => {
     const at = clock.now()
     const server = await serverRows.get(trx, id)
@@ -43,6 +45,7 @@ export async function act(deps: Deps, ctx: Context, id: string, name: Transition
     const { action, event } = transition
     const actions = await record(trx, ctx, [server], { action, event, at })
     await serverRows.update(trx, id, {
+      ...{ goal: transition.goal ?? null },
       ...{ wish: transition.wish, taskState: transition.task, generation: server.generation + 1 },
       ...(reboots ? { bootEpoch: server.bootEpoch + 1, bootKind: name === 'softReboot' ? 'soft' : 'hard' } : {}),
       ...{ tries: 0, retryAtMs: null, actionId: actions.get(id) ?? null, updatedAt: at },
@@ -72,7 +75,7 @@ export async function remove(deps: Deps, ctx: Context, id: string): Promise<void
       return
     }
     await serverRows.update(trx, id, {
-      ...{ wish: 'absent', taskState: 'deleting', generation: server.generation + 1 },
+      ...{ wish: 'absent', goal: null, taskState: 'deleting', generation: server.generation + 1 },
       ...{ tries: 0, retryAtMs: null, progress: 0, actionId, updatedAt: at },
     })
   })
@@ -87,6 +90,7 @@ export async function finishRemoval(deps: Deps, trx: Trx, server: Server, at: st
   await deps.placement.release(trx, server.id)
   await deps.network.unplugServer(trx, server.id)
   await closeSnapshots(deps, trx, server.id, at, 'The server was deleted meanwhile')
+  if (server.shelvedImageId !== null) await deps.image.remove(trx, server.shelvedImageId)
   if (server.actionId) await actionRows.finish(trx, server.actionId, at, null)
 }
 

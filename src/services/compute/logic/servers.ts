@@ -129,6 +129,7 @@ function newRows(
       ...{ hostname: wanted.hostname ?? hostnameOf(name, id), description: wanted.description },
       ...{ vmState: 'building', taskState: 'scheduling', powerState: power.none },
       ...{ wish: 'running', generation: 1, seenGeneration: 0, bootEpoch: 0, bootKind: 'soft' },
+      ...{ goal: null, buildEpoch: 0, oldFlavor: null, shelvedImageId: null },
       ...{ host: null, availabilityZone: null },
       imageId: image.id,
       image: imageOf(image),
@@ -155,7 +156,11 @@ async function place(
   rows: readonly NewRow[],
   image: BootableImage,
 ): Promise<NewRow[]> {
-  const { hosts, refused } = await candidates(deps, trx, { zone: wanted.zone, forcedHost: wanted.forcedHost, image })
+  const { hosts, refused, zones } = await candidates(deps, trx, {
+    zone: wanted.zone,
+    forcedHost: wanted.forcedHost,
+    image,
+  })
   const [first] = rows
   if (!first) return []
   const { flavor, createdAt: at } = first
@@ -177,7 +182,6 @@ async function place(
     event,
   )
   if (enough) {
-    const zones = await aggregateRows.zones(trx)
     return made.map((row) => ({
       ...row,
       host: claimed.placed.get(row.id) ?? null,

@@ -42,7 +42,9 @@ export function settle(server: Server, report: ServerReport, inventory: boolean,
     const forgotten = inventory && server.seenGeneration >= server.generation
     return forgotten ? changed(orderAgain(server, now)) : nothing
   }
-  if (server.wish === 'absent' && report.seen === 'absent' && report.error === null) return { kind: 'gone' }
+  if (server.wish === 'absent' && report.seen === 'absent' && report.error === null) {
+    return server.goal === 'shelved_offloaded' ? offloaded(now) : { kind: 'gone' }
+  }
   if (report.error) return failed(server, report, report.error, now)
   const asWanted = report.seen === seenOfWish[server.wish]
   return asWanted ? reached(server, report, now) : astray(server, report, inventory, now)
@@ -57,8 +59,14 @@ const changed = (
 /** The host is where it should be. */
 function reached(server: Server, report: ServerReport, now: Now): Settled {
   if (report.seen === 'absent') return nothing
-  const { vmState, powerState } = stateOfSeen[report.seen]
+  const { powerState } = stateOfSeen[report.seen]
+  const vmState = server.goal ?? stateOfSeen[report.seen].vmState
   const done = server.seenGeneration < server.generation
+  // Stopped on its way to a shelf: it is there once its image is made.
+  if (vmState === 'shelved' && server.vmState !== 'shelved') {
+    const patch = { seenGeneration: server.generation, powerState, containerId: report.containerId, updatedAt: now.at }
+    return done ? changed({ ...patch, taskState: 'shelving_image_uploading', tries: 0, retryAtMs: null }) : nothing
+  }
   const same = server.vmState === vmState && server.powerState === powerState
   if (!done && same && server.containerId === report.containerId) return nothing
   return changed(
@@ -75,14 +83,26 @@ function reached(server: Server, report: ServerReport, now: Now): Settled {
   )
 }
 
+/** Only the image is left; the room on the host is free again. */
+const offloaded = (now: Now): Settled =>
+  changed(
+    {
+      ...{ updatedAt: now.at, vmState: 'shelved_offloaded', powerState: power.shutdown, taskState: null },
+      ...{ wish: 'stopped', goal: null, host: null, containerId: null, tries: 0, retryAtMs: null, fault: null },
+    },
+    { problem: null },
+  )
+
 /** The host did what it was told, and yet the server is in another state. */
 function astray(server: Server, report: ServerReport, inventory: boolean, now: Now): Settled {
   const endedByItself = server.wish === 'running' && report.seen === 'stopped' && !inventory
   if (endedByItself || (server.wish === 'paused' && report.seen === 'stopped' && !inventory)) {
     const done = server.seenGeneration < server.generation
+    // A resize is still to be confirmed, whether the server runs or not.
+    const goal = server.goal === 'resized' ? server.goal : null
     return changed(
       {
-        ...{ updatedAt: now.at, wish: 'stopped', vmState: 'stopped', powerState: power.shutdown },
+        ...{ updatedAt: now.at, wish: 'stopped', goal, vmState: goal ?? 'stopped', powerState: power.shutdown },
         // A new generation, so that the host too knows that it stays down.
         ...{ generation: server.generation + 1, containerId: report.containerId, exit: report.exit },
         ...{ tries: 0, retryAtMs: null, fault: endFault(report.exit, now), launchedAt: server.launchedAt ?? now.at },

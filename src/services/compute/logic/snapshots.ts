@@ -10,6 +10,8 @@ import { record } from './actions.ts'
 import { backoffMs } from './backoff.ts'
 import { checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
+import * as shelving from './shelve.ts'
+import { propertiesOf } from './snapshot-properties.ts'
 import { isSnapshotTask, snapshotFrom } from './states.ts'
 
 const mostTries = 5
@@ -22,48 +24,40 @@ export async function create(
   deps: Deps,
   ctx: Context,
   serverId: string,
-  wanted: { name: string; metadata: Readonly<Record<string, string>> },
+  wanted: { name: string; metadata: Readonly<Record<string, string>>; backup?: { type: string; rotation: number } },
 ): Promise<string> {
   const { database, clock, nudge } = deps.ground
   const imageId = await database.write(async (trx) => {
     const at = clock.now()
     const server = await serverRows.get(trx, serverId)
-    checkState(server, 'createImage', snapshotFrom)
+    const { backup } = wanted
+    checkState(server, backup ? 'createBackup' : 'createImage', snapshotFrom)
     const image = await deps.image.createSnapshot(trx, {
       name: wanted.name,
       owner: ctx.projectId ?? server.projectId,
       minDiskGiB: Math.max(server.image.minDiskGiB, server.flavor.diskGiB),
       minRamMiB: server.image.minRamMiB,
-      properties: propertiesOf(server, wanted.metadata),
+      properties: {
+        ...propertiesOf(server, wanted.metadata),
+        ...(backup ? { image_type: 'backup', backup_type: backup.type } : {}),
+      },
     })
-    const event = { action: 'createImage', event: 'compute_snapshot_instance', at }
+    const event = backup
+      ? { action: 'createBackup', event: 'compute_backup_instance', at }
+      : { action: 'createImage', event: 'compute_snapshot_instance', at }
     const actionId = (await record(trx, ctx, [server], event)).get(serverId)!
     await snapshotRows.insert(trx, {
       ...{ id: newId(), server_id: serverId, image_id: image, host: server.host!, action_id: actionId },
       ...{ user_id: ctx.userId, project_id: ctx.projectId ?? server.projectId },
+      ...{ backup_type: backup?.type ?? null, rotation: backup?.rotation ?? null },
       ...{ tries: 0, retry_at_ms: null, open: 1, message: null, created_at: at, updated_at: at },
     })
-    await serverRows.update(trx, serverId, { taskState: 'image_snapshot', updatedAt: at })
+    await serverRows.update(trx, serverId, { taskState: backup ? 'image_backup' : 'image_snapshot', updatedAt: at })
     return image
   })
   faultPoint('compute.api.snapshot.committed')
   nudge('compute.snapshots')
   return imageId
-}
-
-/** The properties of the image that the server was made from, what Nova adds, and what the caller asked for. */
-function propertiesOf(server: serverRows.Server, metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return {
-    ...server.image.properties,
-    base_image_ref: server.imageId,
-    image_type: 'snapshot',
-    image_location: 'snapshot',
-    image_state: 'available',
-    instance_uuid: server.id,
-    owner_id: server.projectId,
-    user_id: server.userId,
-    ...metadata,
-  }
 }
 
 const taskOf = { committed: 'image_pending_upload', uploading: 'image_uploading' } as const
@@ -86,6 +80,7 @@ export async function apply(deps: Deps, report: SnapshotReport): Promise<void> {
       }
       case 'done':
         await close(trx, snapshot, at, null)
+        await rotate(deps, trx, snapshot)
         return null
       case 'failed': {
         const message = report.message ?? 'The host did not say why'
@@ -102,18 +97,33 @@ export async function apply(deps: Deps, report: SnapshotReport): Promise<void> {
     }
   })
   faultPoint('compute.snapshot.report.applied')
-  // Only a hint at the right moment: the loop looks for itself.
+  // Only hints at the right moment: the loops look for themselves.
+  if (report.state === 'done') nudge('compute.servers')
   if (retryInMs !== null) setTimeout(() => nudge('compute.snapshots'), retryInMs).unref()
 }
 
 /** Ends it one way or the other; `problem` is why there is no image. */
 async function close(trx: Trx, snapshot: snapshotRows.Snapshot, at: string, problem: string | null): Promise<void> {
   await snapshotRows.update(trx, snapshot.id, { open: 0, message: problem, updated_at: at })
-  await actionRows.finish(trx, snapshot.action_id, at, problem)
   const server = await serverRows.find(trx, snapshot.server_id)
+  const shelves = server?.shelvedImageId === snapshot.image_id && server.goal === 'shelved'
+  if (shelves && problem === null) return await shelving.imaged(trx, server, at)
+  await actionRows.finish(trx, snapshot.action_id, at, problem)
+  if (shelves) return await shelving.notImaged(trx, server, problem ?? '', at)
   if (server && isSnapshotTask(server.taskState)) {
     await serverRows.update(trx, server.id, { taskState: null, updatedAt: at })
   }
+}
+
+/** Of a kind of backup only so many are kept: the oldest go. */
+async function rotate(
+  deps: Deps,
+  trx: Trx,
+  { server_id, backup_type, rotation }: snapshotRows.Snapshot,
+): Promise<void> {
+  if (backup_type === null || rotation === null) return
+  const made = await snapshotRows.backups(trx, server_id, backup_type)
+  for (const { image_id } of made.slice(rotation)) await deps.image.remove(trx, image_id)
 }
 
 /** Gives up what is under way for a server, and the images that wait for it. Repeatable. */

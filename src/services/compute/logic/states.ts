@@ -4,10 +4,12 @@ import type { SeenState, ServerWish } from '../messages.ts'
 /** Nova's numbers for `OS-EXT-STS:power_state`. Source: Compute API guide, "Server concepts: Server power states". */
 export const power = { none: 0, running: 1, paused: 3, shutdown: 4 } as const
 
-interface Transition {
+export interface Transition {
   /** States it may start from; every one needs that nothing else is under way. */
   from: readonly VmState[]
   wish: ServerWish
+  /** What it is then, where the wish does not say. */
+  goal?: VmState
   task: TaskState
   /** Under which name the action and its event are recorded. */
   action: string
@@ -38,7 +40,7 @@ export const transitions = {
     event: 'compute_reboot_instance',
   },
   hardReboot: {
-    from: ['active', 'stopped', 'paused', 'error'],
+    from: ['active', 'stopped', 'paused', 'suspended', 'error'],
     wish: 'running',
     task: 'rebooting_hard',
     action: 'reboot',
@@ -58,12 +60,28 @@ export const transitions = {
     action: 'unpause',
     event: 'compute_unpause_instance',
   },
+  // Frozen in memory: a container has no disk image of its memory, so this is what pausing is.
+  suspend: {
+    from: ['active'],
+    wish: 'paused',
+    goal: 'suspended',
+    task: 'suspending',
+    action: 'suspend',
+    event: 'compute_suspend_instance',
+  },
+  resume: {
+    from: ['suspended'],
+    wish: 'running',
+    task: 'resuming',
+    action: 'resume',
+    event: 'compute_resume_instance',
+  },
 } as const satisfies Record<string, Transition>
 
 export type TransitionName = keyof typeof transitions
 
 /** A snapshot may be taken in these. */
-export const snapshotFrom: readonly VmState[] = ['active', 'stopped', 'paused']
+export const snapshotFrom: readonly VmState[] = ['active', 'stopped', 'paused', 'suspended']
 
 /** What a container seen in some state makes of its server. */
 export const stateOfSeen = {
@@ -77,10 +95,17 @@ export const isSnapshotTask = (task: TaskState | null): boolean => task?.startsW
 
 const statuses: Record<VmState, { default: string } & Partial<Record<TaskState, string>>> = {
   building: { default: 'BUILD' },
-  active: { default: 'ACTIVE', rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT' },
-  stopped: { default: 'SHUTOFF' },
+  active: {
+    ...{ default: 'ACTIVE', rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT', rebuilding: 'REBUILD' },
+    ...{ resize_finish: 'RESIZE', updating_password: 'PASSWORD' },
+  },
+  stopped: { default: 'SHUTOFF', rebuilding: 'REBUILD', resize_finish: 'RESIZE' },
   paused: { default: 'PAUSED' },
-  error: { default: 'ERROR' },
+  suspended: { default: 'SUSPENDED' },
+  resized: { default: 'VERIFY_RESIZE', resize_reverting: 'REVERT_RESIZE' },
+  shelved: { default: 'SHELVED' },
+  shelved_offloaded: { default: 'SHELVED_OFFLOADED' },
+  error: { default: 'ERROR', rebuilding: 'REBUILD' },
   deleted: { default: 'DELETED' },
 }
 
@@ -91,11 +116,7 @@ export function statusOf(server: { vmState: VmState; taskState: TaskState | null
 }
 
 /** Statuses of Nova that no server of ours can have, but that may be asked for. */
-const foreignStatuses = new Set(
-  'SUSPENDED RESCUE RESIZE VERIFY_RESIZE REVERT_RESIZE MIGRATING PASSWORD REBUILD SHELVED SHELVED_OFFLOADED SOFT_DELETED'.split(
-    ' ',
-  ),
-)
+const foreignStatuses = new Set(['RESCUE', 'MIGRATING', 'SOFT_DELETED'])
 
 export interface StateFilter {
   vmStates: VmState[]

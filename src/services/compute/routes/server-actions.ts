@@ -1,41 +1,29 @@
 import type { ValidateFunction } from 'ajv'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type TSchema, Type } from 'typebox'
+import { Type } from 'typebox'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
 import { check, compile } from '../../../platform/http/validation.ts'
-import type { Server } from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
+import { type ActionHandlers, simple, strict } from './action-handler.ts'
 import { Metadata, Name, since } from './common.ts'
 import { findServer, targetOf } from './find-server.ts'
+import { rebuildActions } from './rebuild-actions.ts'
 
-interface ActionHandler {
-  policy: string
-  schema: TSchema
-  run(deps: Deps, request: FastifyRequest, reply: FastifyReply, server: Server, value: never): Promise<unknown>
-}
-
-const strict = { additionalProperties: false }
 const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S' }) })
-const simple = (policy: string, name: Parameters<typeof actions.act>[3]): ActionHandler => ({
-  policy: `os_compute_api:${policy}`,
-  schema: Type.Unknown(),
-  async run(deps, request, reply, server) {
-    await actions.act(deps, request.ctx, server.id, name)
-    return reply.code(202).send()
-  },
-})
 
 /** Key of the body → what it does. Source: Compute API reference, "Servers - run an action (servers, action)". */
-const handlers: Readonly<Record<string, ActionHandler>> = {
+const handlers: ActionHandlers = {
+  ...rebuildActions,
   'os-start': simple('servers:start', 'start'),
   'os-stop': simple('servers:stop', 'stop'),
   pause: simple('os-pause-server:pause', 'pause'),
   unpause: simple('os-pause-server:unpause', 'unpause'),
+  suspend: simple('os-suspend-server:suspend', 'suspend'),
+  resume: simple('os-suspend-server:resume', 'resume'),
 
   reboot: {
     policy: 'os_compute_api:servers:reboot',

@@ -87,3 +87,9 @@ export async function fail(deps: Pick<Deps, 'registry'>, trx: Trx, id: string): 
   const image = await imageRows.find(trx, id)
   if (image?.status === 'queued' || image?.status === 'saving') await removeRow(deps, trx, id)
 }
+
+/** Forgets an image whatever its state, unless it is protected. Its bytes go with the next sweep. Repeatable. */
+export async function remove(deps: Pick<Deps, 'registry'>, trx: Trx, id: string): Promise<void> {
+  const image = await imageRows.find(trx, id)
+  if (image && !image.protected) await removeRow(deps, trx, id)
+}

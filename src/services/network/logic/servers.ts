@@ -247,6 +247,11 @@ export async function unplug(trx: Trx, deps: Pick<Deps, 'clock'>, serverId: stri
   }
 }
 
+/** Binds its ports to another host, or to none. Repeatable. */
+export async function move(trx: Trx, serverId: string, host: string | null): Promise<void> {
+  for (const port of await portRows.ofDevices(trx, [serverId])) await bind(trx, port, host)
+}
+
 /** In NIC order. */
 export async function ofServers(db: Db, serverIds: readonly string[]): Promise<Map<string, ServerPort[]>> {
   const found = new Map<string, ServerPort[]>()

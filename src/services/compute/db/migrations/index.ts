@@ -3,5 +3,6 @@ import { servers } from './001-servers.ts'
 import { catalog } from './002-catalog.ts'
 import { firstFlavors } from './003-first-flavors.ts'
 import { aggregates } from './004-aggregates.ts'
+import { goals } from './005-goals.ts'
 
-export const migrations: readonly Migration[] = [servers, catalog, firstFlavors, aggregates]
+export const migrations: readonly Migration[] = [servers, catalog, firstFlavors, aggregates, goals]

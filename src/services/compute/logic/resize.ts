@@ -1,0 +1,122 @@
+import { type Context, projectOf } from '../../../platform/auth/context.ts'
+import type { Trx } from '../../../platform/db/database.ts'
+import { CloudError } from '../../../platform/errors.ts'
+import { faultPoint } from '../../../platform/faults.ts'
+import { newId } from '../../../platform/ids.ts'
+import * as flavorRows from '../db/flavors.ts'
+import * as migrationRows from '../db/migrations.ts'
+import * as serverRows from '../db/servers.ts'
+import { record } from './actions.ts'
+import { checkLock, checkState } from './checks.ts'
+import type { Deps } from './deps.ts'
+import { admitMore } from './quotas.ts'
+import { noValidHost } from './scheduler.ts'
+import { resourcesOf } from './servers.ts'
+import { power } from './states.ts'
+
+type Server = serverRows.Server
+
+/**
+ * Records that a server shall have the limits of another flavor, where it is and without a stop. Until it is confirmed
+ * or reverted, the host keeps room for the bigger of the two.
+ * @throws CloudError
+ */
+export async function resize(deps: Deps, ctx: Context, id: string, flavorId: string): Promise<void> {
+  const { database, clock, nudge } = deps.ground
+  await database.write(async (trx) => {
+    const at = clock.now()
+    const server = await serverRows.get(trx, id)
+    checkLock(ctx, server)
+    checkState(server, 'resize', ['active', 'stopped'])
+    const flavor = await flavorRows.find(trx, flavorId, ctx)
+    if (!flavor) throw new CloudError('badRequest', `Flavor ${flavorId} could not be found.`)
+    if (flavor.id === server.flavor.id) {
+      throw new CloudError('badRequest', 'When resizing, instances must change flavor!')
+    }
+    if (flavor.diskGiB === 0 && server.flavor.diskGiB !== 0) {
+      throw new CloudError('badRequest', 'Resize to zero disk flavor is not allowed.')
+    }
+    if (flavor.memoryMiB < server.image.minRamMiB) {
+      throw new CloudError('badRequest', "Flavor's memory is too small for requested image.")
+    }
+    await admitMore(deps, trx, server.projectId, {
+      vcpus: flavor.vcpus - server.flavor.vcpus,
+      memoryMiB: flavor.memoryMiB - server.flavor.memoryMiB,
+    })
+    const next = flavorOf(flavor)
+    await hold(deps, trx, server, bigger(resourcesOf(server.flavor), resourcesOf(next)))
+    const actions = await record(trx, ctx, [server], { action: 'resize', event: 'compute_prep_resize', at })
+    await migrationRows.insert(trx, {
+      ...{ uuid: newId(), server_id: id, host: server.host!, status: 'migrating' },
+      ...{ old_flavor_number: numberOf(server.flavor.id), new_flavor_number: numberOf(flavor.id) },
+      ...{ user_id: ctx.userId, project_id: projectOf(ctx), created_at: at, updated_at: at },
+    })
+    await serverRows.update(trx, id, {
+      ...{ flavor: next, oldFlavor: server.flavor, goal: 'resized', taskState: 'resize_finish' },
+      ...{ generation: server.generation + 1, tries: 0, retryAtMs: null },
+      ...{ actionId: actions.get(id) ?? null, updatedAt: at },
+    })
+  })
+  faultPoint('compute.api.action.committed')
+  nudge('compute.servers')
+}
+
+/** The host has the new limits already: what was kept for going back is given up. */
+export async function confirm(deps: Deps, ctx: Context, id: string): Promise<void> {
+  const { database, clock } = deps.ground
+  await database.write(async (trx) => {
+    const at = clock.now()
+    const server = await serverRows.get(trx, id)
+    checkLock(ctx, server)
+    checkState(server, 'confirmResize', ['resized'])
+    await record(trx, ctx, [server], { action: 'confirmResize', event: null, at })
+    await hold(deps, trx, server, resourcesOf(server.flavor))
+    await migrationRows.finish(trx, id, 'confirmed', at)
+    const vmState = server.powerState === power.shutdown ? 'stopped' : 'active'
+    await serverRows.update(trx, id, { vmState, goal: null, oldFlavor: null, updatedAt: at })
+  })
+}
+
+export async function revert(deps: Deps, ctx: Context, id: string): Promise<void> {
+  const { database, clock, nudge } = deps.ground
+  await database.write(async (trx) => {
+    const at = clock.now()
+    const server = await serverRows.get(trx, id)
+    checkLock(ctx, server)
+    checkState(server, 'revertResize', ['resized'])
+    if (!server.oldFlavor) throw new CloudError('conflict', `Instance ${id} has no flavor to go back to`)
+    const event = { action: 'revertResize', event: 'compute_revert_resize', at }
+    const actions = await record(trx, ctx, [server], event)
+    await hold(deps, trx, server, resourcesOf(server.oldFlavor))
+    await migrationRows.finish(trx, id, 'reverted', at)
+    await serverRows.update(trx, id, {
+      ...{ flavor: server.oldFlavor, oldFlavor: null, goal: null, taskState: 'resize_reverting' },
+      ...{ generation: server.generation + 1, tries: 0, retryAtMs: null },
+      ...{ actionId: actions.get(id) ?? null, updatedAt: at },
+    })
+  })
+  faultPoint('compute.api.action.committed')
+  nudge('compute.servers')
+}
+
+/** What the server holds of its host, from now on. @throws CloudError `badRequest` when the host has not so much */
+async function hold(deps: Deps, trx: Trx, server: Server, resources: Map<string, number>): Promise<void> {
+  await deps.placement.release(trx, server.id)
+  const { placed, refusals } = await deps.placement.claim(trx, {
+    ...{ consumerIds: [server.id], projectId: server.projectId, userId: server.userId },
+    ...{ resources, candidates: [server.host!] },
+  })
+  if (!placed.has(server.id)) throw new CloudError('badRequest', noValidHost([], refusals))
+}
+
+const bigger = (a: Map<string, number>, b: Map<string, number>): Map<string, number> =>
+  new Map([...a].map(([name, amount]) => [name, Math.max(amount, b.get(name) ?? 0)]))
+
+const flavorOf = (flavor: flavorRows.Flavor): serverRows.ServerFlavor => ({
+  ...{ id: flavor.id, name: flavor.name, vcpus: flavor.vcpus, memoryMiB: flavor.memoryMiB },
+  ...{ diskGiB: flavor.diskGiB, ephemeralGiB: flavor.ephemeralGiB, swapMiB: flavor.swapMiB },
+  extraSpecs: flavor.extraSpecs,
+})
+
+/** The API shows a flavor's number inside the database; ours have none but in their ids. */
+const numberOf = (flavorId: string): number => (/^\d{1,9}$/.test(flavorId) ? Number(flavorId) : 0)
