@@ -80,19 +80,26 @@ export function endpointRoutes(app: App, { database }: Deps): void {
     },
   )
 
-  app.get('/v3/endpoints/:id', { config: { policy: 'identity:get_endpoint' }, schema: { params } }, async (request) => {
-    const { id } = request.params
-    return { endpoint: endpointView(request)(must(await catalogRows.findEndpoint(db, id), 'endpoint', id)) }
-  })
+  const rule = (name: string) => ({ policy: `identity:${name}_endpoint`, check: 'handler' }) as const
+  /** The endpoint of the path. That there is none is no secret: as upstream, it is said before who may. */
+  const permitted = async (request: FastifyRequest, id: string) => {
+    const endpoint = must(await catalogRows.findEndpoint(db, id), 'endpoint', id)
+    request.enforce({})
+    return endpoint
+  }
+
+  app.get('/v3/endpoints/:id', { config: rule('get'), schema: { params } }, async (request) => ({
+    endpoint: endpointView(request)(await permitted(request, request.params.id)),
+  }))
 
   app.patch(
     '/v3/endpoints/:id',
     {
-      config: { policy: 'identity:update_endpoint' },
+      config: rule('update'),
       schema: { params, body: Type.Object({ endpoint: EndpointChange }) },
     },
     async (request) => {
-      const { id } = request.params
+      const { id } = await permitted(request, request.params.id)
       const { region_id, region, enabled, service_id, interface: name, url, ...rest } = request.body.endpoint
       sameId(rest, id, 'Endpoint')
       const regionId = region_id === undefined ? region : region_id
@@ -116,18 +123,14 @@ export function endpointRoutes(app: App, { database }: Deps): void {
     },
   )
 
-  app.delete(
-    '/v3/endpoints/:id',
-    { config: { policy: 'identity:delete_endpoint' }, schema: { params } },
-    async (request, reply) => {
-      const { id } = request.params
-      await database.write(async (trx) => {
-        must(await catalogRows.findEndpoint(trx, id), 'endpoint', id)
-        await catalogRows.removeEndpoint(trx, id)
-      })
-      return reply.code(204).send()
-    },
-  )
+  app.delete('/v3/endpoints/:id', { config: rule('delete'), schema: { params } }, async (request, reply) => {
+    const { id } = await permitted(request, request.params.id)
+    await database.write(async (trx) => {
+      must(await catalogRows.findEndpoint(trx, id), 'endpoint', id)
+      await catalogRows.removeEndpoint(trx, id)
+    })
+    return reply.code(204).send()
+  })
 }
 
 async function ensureRegion(trx: Trx, id: string): Promise<void> {

@@ -78,6 +78,7 @@ export function groupRoutes(app: App, deps: Deps): void {
   )
 
   app.delete('/v3/groups/:id', { config: rule('delete_group'), schema: { params } }, async (request, reply) => {
+    must(await groupRows.find(db, request.params.id), 'group', request.params.id) // as upstream, before who may
     const { id } = await permitted(request, request.params.id)
     await groups.remove(deps, id)
     return reply.code(204).send()
