@@ -1,11 +1,20 @@
+import type { Rules } from '../platform/auth/policy.ts'
+import { checkOverrides } from '../platform/auth/policy-engine.ts'
 import { markMigrations } from '../platform/db/marks.ts'
 import type { Hosts } from '../platform/hosts/hosts.ts'
 import { hostMigrations } from '../platform/hosts/tables.ts'
 import type { Ground, Service, ServiceMigrations } from '../platform/service.ts'
-import { type ComputeService, computeMigrations, createCompute } from './compute/index.ts'
-import { createIdentity, type IdentityService, identityMigrations } from './identity/index.ts'
-import { createImage, type ImageService, imageMigrations } from './image/index.ts'
-import { createNetwork, type NetworkService, networkMigrations } from './network/index.ts'
+import { type ComputeService, computeMigrations, computeRules, createCompute } from './compute/index.ts'
+import {
+  createIdentity,
+  delegationRules,
+  extensionRules,
+  type IdentityService,
+  identityMigrations,
+  identityRules,
+} from './identity/index.ts'
+import { createImage, type ImageService, imageMigrations, imageRules } from './image/index.ts'
+import { createNetwork, type NetworkService, networkMigrations, networkRules } from './network/index.ts'
 import { createPlacement, type PlacementService, placementMigrations } from './placement/index.ts'
 import { createRegistry, type RegistryService, registryMigrations } from './registry/index.ts'
 
@@ -30,8 +39,15 @@ export const migrations: readonly ServiceMigrations[] = [
   computeMigrations,
 ]
 
+/** What an override of the policy may name, or lead to. */
+const everyRule: readonly Rules[] = [
+  ...[identityRules, extensionRules, delegationRules],
+  ...[imageRules, networkRules, computeRules],
+]
+
 /** Makes every service, each with those below it. Nothing listens and no loop runs yet. */
 export async function createServices(ground: Ground, hosts: Hosts): Promise<Services> {
+  checkOverrides(everyRule, ground.policyOverrides)
   const identity = await createIdentity(ground)
   const placement = createPlacement(ground)
   const registry = await createRegistry(ground, identity)

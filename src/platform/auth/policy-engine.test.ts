@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Context, systemContext } from './context.ts'
-import { createPolicy, readOverrides } from './policy-engine.ts'
+import { checkOverrides, createPolicy, readOverrides } from './policy-engine.ts'
 
 const alice: Context = {
   ...systemContext('req-1'),
@@ -106,6 +106,26 @@ test('rules refer to each other, in any order, and overrides win', () => {
   const another = createPolicy([rules], { 'image:get': 'rule:only_image_knows_this' })
   assert.equal(another.has('image:get'), false)
   assert.throws(() => wider.check('theirs', alice, {}), /no policy rule "theirs"/)
+})
+
+test('an override that leads to other services’ rules leaves this one its own', () => {
+  const image = { context_is_admin: 'role:admin', get: 'rule:context_is_admin or rule:ours', ours: 'user_id:alice' }
+  const identity = { context_is_admin: 'rule:admin_required', admin_required: 'role:admin' }
+  const overrides = {
+    context_is_admin: 'rule:admin_required or role:chief',
+    ours: 'rule:helper',
+    helper: 'rule:admin_required',
+  }
+  checkOverrides([image, identity], overrides)
+  const policy = createPolicy([image], overrides)
+  assert.equal(policy.check('context_is_admin', { ...alice, roles: ['chief'] }, {}), false)
+  assert.equal(policy.check('context_is_admin', { ...alice, roles: ['admin'] }, {}), true)
+  assert.equal(policy.check('get', alice, {}), true)
+  assert.equal(createPolicy([identity], overrides).check('context_is_admin', { ...alice, roles: ['chief'] }, {}), true)
+  assert.throws(
+    () => checkOverrides([image, identity], { get: 'rule:contxt_is_admin' }),
+    /"get".*no rule "contxt_is_admin"/,
+  )
 })
 
 const refused: [rules: Record<string, string>, said: RegExp][] = [

@@ -4,14 +4,19 @@ import type { Context } from './context.ts'
 import type { Policy, Rules } from './policy.ts'
 import { type Check, type Credentials, compile } from './policy-language.ts'
 
+/** A rule refers to one that is not there. */
+class NoSuchRule extends Error {}
+
 /**
  * Compiles every rule once. Later sets win over earlier ones, `overrides` over all; an override may also bring helper
  * rules of its own. Overrides serve every service of the cloud, so those that name none of these rules, and to which
- * none of them leads, are somebody else's.
+ * none of them leads, are somebody else's. So is one for a name that several services have (`context_is_admin`) when it
+ * refers to a rule that only others have: here the service's own rule holds. `checkOverrides` finds slips of the pen.
  * @throws Error that names the rule when it can not be read, refers to a rule that does not exist, or to itself.
  */
 export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Policy {
-  const texts = new Map([...rules, overrides].flatMap((set) => Object.entries(set)))
+  const own = new Map(rules.flatMap((set) => Object.entries(set)))
+  const texts = new Map([...own, ...Object.entries(overrides)])
   const compiled = new Map<string, Check>()
   const begun: string[] = []
 
@@ -19,16 +24,27 @@ export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Po
     const ready = compiled.get(name)
     if (ready) return ready
     const text = texts.get(name)
-    if (text === undefined) throw new Error(`there is no rule "${name}"`)
+    if (text === undefined) throw new NoSuchRule(`there is no rule "${name}"`)
     if (begun.includes(name)) throw new Error(`it refers to itself: ${[...begun, name].join(' → ')}`)
-    begun.push(name)
-    const check = compile(text, resolve)
-    begun.pop()
+    const depth = begun.push(name)
+    const check = compileOr(own.get(name), text)
+    begun.length = depth - 1
     compiled.set(name, check)
     return check
   }
-  for (const name of new Set(rules.flatMap((set) => Object.keys(set)))) {
+  const compileOr = (ours: string | undefined, text: string): Check => {
+    const depth = begun.length
     try {
+      return compile(text, resolve)
+    } catch (error) {
+      if (!(error instanceof NoSuchRule) || ours === undefined || ours === text) throw error
+      begun.length = depth
+      return compile(ours, resolve)
+    }
+  }
+  for (const name of own.keys()) {
+    try {
+      begun.length = 0
       resolve(name)
     } catch (error) {
       throw new Error(`Policy rule "${name}" (${texts.get(name)}): ${(error as Error).message}`, { cause: error })
@@ -42,6 +58,25 @@ export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Po
       if (!check) throw new Error(`There is no policy rule "${rule}"`)
       return check(credentialsOf(ctx), target)
     },
+  }
+}
+
+/**
+ * Overrides may lead to any service's rules, but not to rules that no service has.
+ * @throws Error that names the override.
+ */
+export function checkOverrides(everyService: readonly Rules[], overrides: Rules): void {
+  const names = new Set([...everyService, overrides].flatMap((set) => Object.keys(set)))
+  for (const [name, text] of Object.entries(overrides)) {
+    const wrong = `Policy rule "${name}" (${text})`
+    try {
+      compile(text, (other) => {
+        if (!names.has(other)) throw new NoSuchRule(`there is no rule "${other}"`)
+        return () => false
+      })
+    } catch (error) {
+      throw new Error(`${wrong}: ${(error as Error).message}`, { cause: error })
+    }
   }
 }
 

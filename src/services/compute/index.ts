@@ -20,6 +20,8 @@ import { routes } from './routes/index.ts'
 import { versions } from './versions.ts'
 import './db/tables.ts'
 
+export { rules as computeRules } from './policy.ts'
+
 export const computeMigrations: ServiceMigrations = { service: 'compute', migrations }
 
 /** What `berth up` shows of the server it made. */

@@ -65,6 +65,9 @@ export type { Minted } from './logic/mint.ts'
 export type { Reissued } from './logic/reissue.ts'
 export type { Secrets, Seeded } from './logic/seed.ts'
 export { type ProjectsDeleted, subjects as identityEvents } from './messages.ts'
+export { rules as identityRules } from './policy.ts'
+export { delegationRules } from './policy-delegation.ts'
+export { extensionRules } from './policy-extensions.ts'
 
 export const identityMigrations: ServiceMigrations = { service: 'identity', migrations }
 

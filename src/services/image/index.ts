@@ -22,6 +22,8 @@ import { versionRoutes } from './routes/versions.ts'
 
 export type { Bootable, NewSnapshot } from './logic/boot.ts'
 
+export { imagePolicy as imageRules } from './policy.ts'
+
 export const imageMigrations: ServiceMigrations = { service: 'image', migrations }
 
 /** The door of the Image service. */

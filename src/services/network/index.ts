@@ -31,6 +31,7 @@ export { removeEverything } from './host/remove.ts'
 export type { ComputeGroup, ComputeGroupRule, ComputeGroups } from './logic/compute-groups.ts'
 export type { SeedWishes } from './logic/seed.ts'
 export type { ServerPort, ServerWishes } from './logic/servers.ts'
+export { networkPolicy as networkRules } from './policy.ts'
 
 export interface NetworkService extends Service {
   /**
