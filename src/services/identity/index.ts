@@ -54,6 +54,7 @@ import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustRoutes } from './routes/trusts.ts'
 import { userRoutes } from './routes/users.ts'
+import { v2Routes } from './routes/v2.ts'
 import './db/extension-tables.ts'
 import './db/oauth-tables.ts'
 import './db/tables.ts'
@@ -155,6 +156,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   })
   discoveryRoutes(app)
   for (const routes of chapters) routes(app, deps)
+  if (config.identityV2) v2Routes(app, deps)
 
   const sync = revocationReconciler(deps)
   let unsubscribe: (() => void) | null = null
