@@ -136,6 +136,7 @@ export function tokenRoutes(app: App, deps: Deps): void {
 
 /** A service that cannot tell of its knowing access rules would not keep to them: for it, such a token is none. */
 const understood = (request: FastifyRequest, { delegation }: Claims): boolean =>
+  request.method === 'DELETE' ||
   delegation?.kind !== 'application_credential' ||
   delegation.accessRules === undefined ||
   Number(request.headers['openstack-identity-access-rules'] ?? 0) >= 1
