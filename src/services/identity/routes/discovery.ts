@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { App } from '../../../platform/http/app.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
+import { jsonHome, wantsJsonHome } from './json-home.ts'
 import { selfLink } from './shapes.ts'
 
 const version = (request: FastifyRequest) => ({
@@ -11,13 +12,19 @@ const version = (request: FastifyRequest) => ({
   'media-types': [{ base: 'application/json', type: 'application/vnd.openstack.identity-v3+json' }],
 })
 
+const homeType = 'application/json-home'
+
 /** Source: Identity API reference, "API versions". */
 export function discoveryRoutes(app: App): void {
-  app.get('/', { config: { policy: 'public' } }, async (request, reply) =>
-    reply
+  app.get('/', { config: { policy: 'public' } }, async (request, reply) => {
+    if (wantsJsonHome(request.headers.accept)) return reply.type(homeType).send(jsonHome(app, '/v3'))
+    return reply
       .code(300)
       .header('location', `${baseUrl(request)}/v3/`)
-      .send({ versions: { values: [version(request)] } }),
-  )
-  app.get('/v3', { config: { policy: 'public' } }, async (request) => ({ version: version(request) }))
+      .send({ versions: { values: [version(request)] } })
+  })
+  app.get('/v3', { config: { policy: 'public' } }, async (request, reply) => {
+    if (wantsJsonHome(request.headers.accept)) return reply.type(homeType).send(jsonHome(app, ''))
+    return { version: version(request) }
+  })
 }
