@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { eachDatabase, type Open, openTestSqlite } from '../../../test/support/databases.ts'
 import { startImage } from '../../../test/support/image.ts'
 import { digestOf, indexType, manifestType, registryClient } from '../../../test/support/push.ts'
 
 const octets = { 'content-type': 'application/octet-stream' }
 
-async function registry(t: TestContext) {
-  const cloud = await startImage(t)
+async function registry(t: TestContext, open: Open = openTestSqlite) {
+  const cloud = await startImage(t, { open })
   const client = (who: string) => registryClient(cloud.registry.app!, who)
   return { ...cloud, client, alpha: client('alpha') }
 }
@@ -183,25 +184,27 @@ test('referrers, also of what is not here yet', async (t) => {
   assert.equal((await alpha.call('GET', '/v2/alpha/app/referrers/x')).code, 'DIGEST_INVALID')
 })
 
-test('tags in the order of their bytes, page by page; the catalogue', async (t) => {
-  const { alpha } = await registry(t)
-  const { content } = await alpha.image('alpha/app', 'b', 'one')
-  for (const tag of ['B', '_x', 'a', '1', 'b-1']) await alpha.manifest('alpha/app', tag, content)
-  const list = async (query: string) => {
-    const { body, headers } = await alpha.call('GET', `/v2/alpha/app/tags/list${query}`)
-    return [body.tags.join(' '), headers.link]
-  }
-  assert.deepEqual(await list(''), ['1 B _x a b b-1', undefined])
-  assert.deepEqual(await list('?n=2'), ['1 B', '</v2/alpha/app/tags/list?n=2&last=B>; rel="next"'])
-  assert.deepEqual(await list('?n=2&last=B'), ['_x a', '</v2/alpha/app/tags/list?n=2&last=a>; rel="next"'])
-  assert.deepEqual(await list('?n=2&last=a'), ['b b-1', undefined])
-  assert.deepEqual(await list('?n=0'), ['', undefined])
-  assert.deepEqual(await list('?last=aa'), ['b b-1', undefined])
-  assert.equal((await alpha.call('GET', '/v2/alpha/app/tags/list?n=x')).code, 'PAGINATION_NUMBER_INVALID')
-  assert.equal((await alpha.call('GET', '/v2/alpha/none/tags/list')).code, 'NAME_UNKNOWN')
-  await alpha.image('alpha/deep/er', 'x', 'two')
-  assert.deepEqual((await alpha.call('GET', '/v2/_catalog')).body, { repositories: ['alpha/app', 'alpha/deep/er'] })
-  assert.deepEqual((await alpha.call('GET', '/v2/_catalog?n=1')).body, { repositories: ['alpha/app'] })
+eachDatabase((engine, open) => {
+  test(`tags in the order of their bytes, page by page; the catalogue, on ${engine}`, async (t) => {
+    const { alpha } = await registry(t, open)
+    const { content } = await alpha.image('alpha/app', 'b', 'one')
+    for (const tag of ['B', '_x', 'a', '1', 'b-1']) await alpha.manifest('alpha/app', tag, content)
+    const list = async (query: string) => {
+      const { body, headers } = await alpha.call('GET', `/v2/alpha/app/tags/list${query}`)
+      return [body.tags.join(' '), headers.link]
+    }
+    assert.deepEqual(await list(''), ['1 B _x a b b-1', undefined])
+    assert.deepEqual(await list('?n=2'), ['1 B', '</v2/alpha/app/tags/list?n=2&last=B>; rel="next"'])
+    assert.deepEqual(await list('?n=2&last=B'), ['_x a', '</v2/alpha/app/tags/list?n=2&last=a>; rel="next"'])
+    assert.deepEqual(await list('?n=2&last=a'), ['b b-1', undefined])
+    assert.deepEqual(await list('?n=0'), ['', undefined])
+    assert.deepEqual(await list('?last=aa'), ['b b-1', undefined])
+    assert.equal((await alpha.call('GET', '/v2/alpha/app/tags/list?n=x')).code, 'PAGINATION_NUMBER_INVALID')
+    assert.equal((await alpha.call('GET', '/v2/alpha/none/tags/list')).code, 'NAME_UNKNOWN')
+    await alpha.image('alpha/deep/er', 'x', 'two')
+    assert.deepEqual((await alpha.call('GET', '/v2/_catalog')).body, { repositories: ['alpha/app', 'alpha/deep/er'] })
+    assert.deepEqual((await alpha.call('GET', '/v2/_catalog?n=1')).body, { repositories: ['alpha/app'] })
+  })
 })
 
 test('names that are none, methods that are not there, and version 1', async (t) => {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import { eachDatabase, type Open, openTestSqlite } from '../../../test/support/databases.ts'
 import { layerOf, savedArchive, startImage } from '../../../test/support/image.ts'
 import { digestOf, registryClient } from '../../../test/support/push.ts'
 
 const docker = { container_format: 'docker', disk_format: 'raw' }
 
-async function registry(t: TestContext) {
-  const cloud = await startImage(t)
+async function registry(t: TestContext, open: Open = openTestSqlite) {
+  const cloud = await startImage(t, { open })
   const client = (who: string) => registryClient(cloud.registry.app!, who)
   const images = async (who: string, query = '') => (await cloud.as(who)('GET', `/v2/images${query}`)).body.images
   const run = async (loop: string) => {
@@ -17,31 +18,33 @@ async function registry(t: TestContext) {
   return { ...cloud, client, alpha: client('alpha'), images, run }
 }
 
-test('a pushed tag is an image whose download is an archive of the same image', async (t) => {
-  const { alpha, images, run, as, upload, ...cloud } = await registry(t)
-  const made = await alpha.image('alpha/app', 'v1', 'one')
-  const [image, ...others] = await images('alpha')
-  assert.deepEqual([image.name, image.status, image.visibility, others.length], ['app:v1', 'active', 'shared', 0])
-  assert.equal(image.os_hash_value, null)
-  assert.deepEqual(await run('image.checksums'), { hashed: 1 })
-  assert.deepEqual(await run('image.checksums'), { hashed: 0 })
-  const [known] = await images('alpha')
-  const file = await cloud.image.app!.inject({
-    url: `/v2/images/${image.id}/file`,
-    headers: { 'x-auth-token': 'alpha' },
-  })
-  assert.equal(file.rawPayload.length, known.size)
-  assert.equal(createHash('sha512').update(file.rawPayload).digest('hex'), known.os_hash_value)
-  assert.equal(createHash('md5').update(file.rawPayload).digest('hex'), known.checksum)
-  assert.equal(file.headers['content-md5'], known.checksum)
-  assert.equal(known.virtual_size, (await layerOf('file', 'one')).length)
-  const range = { 'x-auth-token': 'alpha', range: 'bytes=500-2000' }
-  const part = await cloud.image.app!.inject({ url: `/v2/images/${image.id}/file`, headers: range })
-  assert.equal(part.rawPayload.equals(file.rawPayload.subarray(500, 2001)), true)
+eachDatabase((engine, open) => {
+  test(`a pushed tag is an image whose download is an archive of the same image, on ${engine}`, async (t) => {
+    const { alpha, images, run, as, upload, ...cloud } = await registry(t, open)
+    const made = await alpha.image('alpha/app', 'v1', 'one')
+    const [image, ...others] = await images('alpha')
+    assert.deepEqual([image.name, image.status, image.visibility, others.length], ['app:v1', 'active', 'shared', 0])
+    assert.equal(image.os_hash_value, null)
+    assert.deepEqual(await run('image.checksums'), { hashed: 1 })
+    assert.deepEqual(await run('image.checksums'), { hashed: 0 })
+    const [known] = await images('alpha')
+    const file = await cloud.image.app!.inject({
+      url: `/v2/images/${image.id}/file`,
+      headers: { 'x-auth-token': 'alpha' },
+    })
+    assert.equal(file.rawPayload.length, known.size)
+    assert.equal(createHash('sha512').update(file.rawPayload).digest('hex'), known.os_hash_value)
+    assert.equal(createHash('md5').update(file.rawPayload).digest('hex'), known.checksum)
+    assert.equal(file.headers['content-md5'], known.checksum)
+    assert.equal(known.virtual_size, (await layerOf('file', 'one')).length)
+    const range = { 'x-auth-token': 'alpha', range: 'bytes=500-2000' }
+    const part = await cloud.image.app!.inject({ url: `/v2/images/${image.id}/file`, headers: range })
+    assert.equal(part.rawPayload.equals(file.rawPayload.subarray(500, 2001)), true)
 
-  const again = await upload('alpha', { ...docker, name: 'again' }, file.rawPayload)
-  const { reference } = await cloud.image.bootable(cloud.database.read, cloud.contextOf('alpha'), again)
-  assert.equal(reference?.split('@')[1], made.digest, 'the manifest comes through a download and an upload')
+    const again = await upload('alpha', { ...docker, name: 'again' }, file.rawPayload)
+    const { reference } = await cloud.image.bootable(cloud.database.read, cloud.contextOf('alpha'), again)
+    assert.equal(reference?.split('@')[1], made.digest, 'the manifest comes through a download and an upload')
+  })
 })
 
 test('a moved tag means a new image; the old one stays, out of sight', async (t) => {
