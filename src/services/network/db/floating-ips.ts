@@ -48,3 +48,13 @@ export async function ofPorts(db: Db, portIds: readonly string[]): Promise<Float
     .orderBy('floating_ip_address')
     .execute()
 }
+
+/** Those of an external network that lead nowhere. */
+export async function idleOn(db: Db, networkId: string): Promise<FloatingIpRow[]> {
+  return await db
+    .selectFrom('network_floating_ips')
+    .selectAll()
+    .where('floating_network_id', '=', networkId)
+    .where('port_id', 'is', null)
+    .execute()
+}

@@ -10,6 +10,7 @@ import { type Deps, loops } from './deps.ts'
 import { conflict, invalidInput, networkInUse, networkNotFound } from './errors.ts'
 import { flag } from './flags.ts'
 import { requireRoomForAll } from './quotas.ts'
+import { releaseIdleFloatingIps } from './routed-ports.ts'
 import { ensureDefault } from './security-groups.ts'
 import { removeWith } from './subnets.ts'
 
@@ -149,10 +150,11 @@ async function refuseUnsharing(trx: Trx, network: networkRows.NetworkRow): Promi
   )
 }
 
-/** Its subnets go with it; its ports do not. @throws CloudError `conflict` (NetworkInUse) */
+/** Its subnets go with it, and floating IPs that lead nowhere; its ports do not. @throws CloudError `conflict` (NetworkInUse) */
 export async function remove(deps: Deps, id: string): Promise<void> {
   await deps.database.write(async (trx) => {
     await get(trx, id)
+    await releaseIdleFloatingIps(trx, id)
     if (await portRows.anyOfNetwork(trx, id)) throw networkInUse(id)
     for (const subnet of await subnetRows.ofNetworks(trx, [id])) await removeWith(trx, subnet.id)
     await hostRows.dropNetwork(trx, id)

@@ -1,17 +1,18 @@
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
-import type { PortRow } from '../db/ports.ts'
+import * as portRows from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
 import { servicePort } from './router-errors.ts'
 
 /** What routers and floating IPs have to do with a port that changes or goes. */
 
 const routerOwners: readonly string[] = [routerRows.interfaceOwner, routerRows.gatewayOwner]
-export const isRouterPort = (port: Pick<PortRow, 'device_owner'>): boolean => routerOwners.includes(port.device_owner)
+export const isRouterPort = (port: Pick<portRows.PortRow, 'device_owner'>): boolean =>
+  routerOwners.includes(port.device_owner)
 
 /** Ports of routers and floating IPs go with those. @throws CloudError `conflict` (ServicePortInUse) */
-export async function refuseServicePort(db: Db, port: PortRow): Promise<void> {
+export async function refuseServicePort(db: Db, port: portRows.PortRow): Promise<void> {
   const lives =
     port.device_owner === routerRows.floatingOwner
       ? await floatingRows.find(db, port.device_id)
@@ -21,8 +22,16 @@ export async function refuseServicePort(db: Db, port: PortRow): Promise<void> {
   if (lives) throw servicePort(port.id, port.device_owner)
 }
 
+/** A network that goes takes along the floating IPs that nobody uses. Source: Network API reference, "Delete network". */
+export async function releaseIdleFloatingIps(trx: Trx, networkId: string): Promise<void> {
+  for (const row of await floatingRows.idleOn(trx, networkId)) {
+    await floatingRows.remove(trx, row.id)
+    await portRows.remove(trx, row.floating_port_id)
+  }
+}
+
 /** Floating IPs lead nowhere any more once the address they led to is gone. */
-export async function portReadressed(trx: Trx, port: PortRow): Promise<void> {
+export async function portReadressed(trx: Trx, port: portRows.PortRow): Promise<void> {
   if (isRouterPort(port)) await routerRows.touch(trx, port.device_id)
   const held = new Set((await allocationRows.ofPorts(trx, [port.id])).map((row) => row.ip_address))
   for (const row of await floatingRows.ofPorts(trx, [port.id])) {
