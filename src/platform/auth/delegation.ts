@@ -30,6 +30,16 @@ export type Delegation =
       readonly domainIds: readonly string[]
     }
 
+/** By these a user proves in person who they are; whatever else there may be one day hands on rights. */
+const inPerson = new Set(['password', 'token', 'totp'])
+
+/** Whether a token acts by a part of a user's rights that was handed on, not as the user. */
+export const isDelegated = (token: {
+  readonly methods: readonly string[]
+  readonly delegation?: Delegation
+}): boolean =>
+  token.delegation !== undefined || token.methods.length === 0 || token.methods.some((method) => !inPerson.has(method))
+
 /** How a revocation's `scope` names it. */
 export const delegationKey = ({ kind, id }: Delegation): string => `${kind}:${id}`
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { delegationKey } from './delegation.ts'
+import { delegationKey, isDelegated } from './delegation.ts'
 import type { Claims } from './token-codec.ts'
 
 /**
@@ -12,7 +12,7 @@ export interface Revocation {
   readonly roleId?: string
   /**
    * Where the token is valid: `project:<id>`, `domain:<id>`, `system` or `none`; or by what it was made:
-   * `trust:<id>`, `application_credential:<id>`.
+   * `trust:<id>`, `application_credential:<id>`; or `delegated`, `delegated:project:<id>`: only what was handed on.
    */
   readonly scope?: string
   /** Of the user, or of the project in scope. */
@@ -84,6 +84,12 @@ function keysOf(claims: Claims): string[] {
     ...claims.roles.map(({ id }) => join(undefined, undefined, id, undefined, undefined)),
   ]
   if (delegation) keys.push(join(undefined, undefined, undefined, delegationKey(delegation), undefined))
+  if (isDelegated(claims)) {
+    for (const { id } of claims.roles) keys.push(join(undefined, undefined, id, 'delegated', undefined))
+    for (const userId of userIds)
+      for (const scope of ['delegated', `delegated:${where}`])
+        keys.push(join(undefined, userId, undefined, scope, undefined))
+  }
   for (const userId of userIds) {
     keys.push(join(undefined, userId, undefined, undefined, undefined))
     keys.push(join(undefined, userId, undefined, where, undefined))

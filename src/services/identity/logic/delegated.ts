@@ -1,13 +1,7 @@
 import type { Context } from '../../../platform/auth/context.ts'
+import { isDelegated } from '../../../platform/auth/delegation.ts'
 import type { Claims } from '../../../platform/auth/token-codec.ts'
 import { forbidden } from './refusals.ts'
-
-/** By these a user proves in person who they are; whatever else there may be one day hands on rights. */
-const inPerson = new Set(['password', 'token', 'totp'])
-
-/** Whether the caller acts by a part of a user's rights that was handed on, not as the user. */
-export const isDelegated = ({ methods, delegation }: Pick<Context, 'methods' | 'delegation'>): boolean =>
-  delegation !== undefined || methods.length === 0 || methods.some((method) => !inPerson.has(method))
 
 /**
  * Rights that were handed on must not grow into the user's whole: not by reading what the user can log in with.

@@ -77,6 +77,8 @@ export async function revoke(deps: Deps, grant: Grant): Promise<void> {
       for (const userId of userIds)
         for (const id of await applicationCredentialRows.removeOfUserIn(trx, userId, target.id))
           revokeTokens({ scope: `application_credential:${id}` })
+    // What was handed on may be a role that this one implies, and not name this one.
+    for (const userId of userIds) revokeTokens({ userId, scope: grant.inherited ? 'delegated' : `delegated:${scope}` })
     for (const userId of userIds)
       for (const roleId of roleIds) revokeTokens(grant.inherited ? { userId, roleId } : { userId, roleId, scope })
   })

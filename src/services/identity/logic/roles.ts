@@ -45,9 +45,10 @@ export async function remove(deps: Deps, id: string): Promise<void> {
   })
 }
 
-/** A domain's own role is in no token: only what it implies is. */
+/** A domain's own role is in no token: only what it implies is, as it may be in what was handed on. */
 function revokeRole(revoke: Revoke, role: Role, implications: ReadonlyMap<string, readonly string[]>): void {
   for (const id of role.domainId === null ? [role.id] : withImplied(implications, [role.id])) revoke({ roleId: id })
+  for (const id of withImplied(implications, [role.id])) revoke({ roleId: id, scope: 'delegated' })
 }
 
 /** Repeatable. Nobody becomes an administrator by implication, and a global role does not reach into a domain's own. */
