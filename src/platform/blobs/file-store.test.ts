@@ -51,6 +51,24 @@ test('what is put can be read whole and in ranges, and carries its three hashes'
   assert.equal((await stat(join(dir, 'data'))).mode & 0o777, 0o700)
 })
 
+test('pieces of every size arrive in their order', async (t) => {
+  const blobs = await openFileBlobs(await folder(t), log)
+  const bytes = Buffer.from(Array.from({ length: 900_000 }, (_, i) => (i * 7 + (i >> 8)) % 251))
+  function* pieces() {
+    for (let at = 0, i = 0; at < bytes.length; i++) {
+      const size = [1, 0, 300_000, 3, 65_536, 17][i % 6]!
+      yield bytes.subarray(at, at + size)
+      at += size
+    }
+  }
+  const { key, sha256, md5 } = await blobs.put(Readable.from(pieces()), { sha256Only: true })
+  assert.deepEqual([sha256, md5], [hex('sha256', bytes), ''])
+  assert.equal((await buffer(await blobs.open(key))).equals(bytes), true)
+  const single = Readable.from(Array.from({ length: 500 }, (_, i) => bytes.subarray(i, i + 1)))
+  const small = await blobs.put(single)
+  assert.equal((await buffer(await blobs.open(small.key))).equals(bytes.subarray(0, 500)), true)
+})
+
 test('a key is written once, is listed with its age, and goes away for good', async (t) => {
   const blobs = await openFileBlobs(await folder(t), log)
   await blobs.put(Readable.from(['one']), { key: 'chosen' })

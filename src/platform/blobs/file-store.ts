@@ -85,7 +85,11 @@ export async function openFileBlobs(dir: string, log: Logger): Promise<BlobStore
 /** Large enough that a disk streams, small enough that a thousand readers fit in memory. */
 const readBytes = 256 * 1024
 
-/** Writes and hashes `source`. One chunk is in flight at a time: the disk's pace is the sender's pace. */
+/** A call to the disk costs more than hashing what a socket gives at once, so several pieces go together. */
+const batchBytes = 256 * 1024
+const batchPieces = 64
+
+/** Writes and hashes `source`. One batch is in flight while the next gathers: the disk's pace is the sender's pace. */
 async function write(
   path: string,
   source: Readable,
@@ -101,6 +105,9 @@ async function write(
   signal?.throwIfAborted()
   signal?.addEventListener('abort', stop, { once: true })
   const file = await open(path, 'wx', 0o600)
+  let batch: Buffer[] = []
+  let gathered = 0
+  let written: Promise<void> = Promise.resolve()
   const idle = idleMs === undefined ? undefined : setTimeout(giveUp, idleMs)
   try {
     // A refused stream is left to its owner, who may still want to answer on the same connection.
@@ -109,12 +116,21 @@ async function write(
       idle?.refresh()
       size += bytes.length
       if (size > maxBytes) throw new CloudError('tooLarge', `The data is larger than the ${maxBytes} bytes allowed.`)
-      const written = writeAll(file, bytes)
       for (const hash of hashes) hash.update(bytes) // while the disk works
+      batch.push(bytes)
+      gathered += bytes.length
+      if (gathered < batchBytes && batch.length < batchPieces) continue
       await written
+      written = writeAll(file, batch)
+      written.catch(ignore) // heard of at the next `await`
+      batch = []
+      gathered = 0
     }
+    await written
+    await writeAll(file, batch)
     await file.sync()
   } finally {
+    await written.catch(ignore) // the file must not be closed under it
     clearTimeout(idle)
     signal?.removeEventListener('abort', stop)
     source.off('error', ignore)
@@ -125,8 +141,17 @@ async function write(
 }
 
 /** A disk that fills up first writes a part, and only then says ENOSPC. */
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten
+async function writeAll(file: FileHandle, pieces: readonly Buffer[]): Promise<void> {
+  let left = pieces.filter(({ length }) => length > 0)
+  while (left.length > 0) {
+    let { bytesWritten: done } = await file.writev(left)
+    const at = left.findIndex(({ length }) => {
+      if (length > done) return true
+      done -= length
+      return false
+    })
+    left = at < 0 ? [] : [left[at]!.subarray(done), ...left.slice(at + 1)]
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {
