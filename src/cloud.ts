@@ -11,6 +11,7 @@ import { systemClock } from './platform/clock.ts'
 import { openDatabase } from './platform/db/open.ts'
 import { CloudError } from './platform/errors.ts'
 import { armFault } from './platform/faults.ts'
+import { explainPolicy } from './policy-check.ts'
 import { firstServerName, seedDemo, seedIdentity } from './seed/index.ts'
 
 /** Every role in this process, on one database and a bus inside it: the whole cloud of one machine. */
@@ -62,6 +63,11 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
           loops: control.loops.status(),
         }
       },
+      async rotateKeys() {
+        const [newest, ...older] = control.services.identity.rotateKeys()
+        return { kid: newest?.kid ?? '', keys: older.length + 1, tokenHours: config.tokenHours }
+      },
+      explainPolicy: (question) => explainPolicy(control.services, question),
       firstServer: () => control.services.compute.firstNamed(firstServerName),
     }
   } catch (error) {

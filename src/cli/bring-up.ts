@@ -11,7 +11,7 @@ import { ensureEngine, type ReadyEngine } from './engine.ts'
 import { giveBackMemory, memory } from './memory.ts'
 import { stopEngine, watchEngine } from './own-engine.ts'
 import type { Progress } from './progress.ts'
-import type { RunningCloud, StartCloud } from './running-cloud.ts'
+import type { PolicyQuestion, RunningCloud, StartCloud } from './running-cloud.ts'
 import { ensureCloudId, ensureSecrets, findCloudId, statePaths, writePid, writeStarted } from './state.ts'
 import { summaryOf } from './summary.ts'
 import { versionOfBerth } from './version.ts'
@@ -36,6 +36,8 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
   const control = await serveControl(config.stateDir, {
     summary: async () => cloud && { lines: await summaryOf(config, cloud) },
     status: async () => cloud && { ...about(config), ...(await cloud.status()) },
+    'rotate-keys': async () => cloud && (await cloud.rotateKeys()),
+    'policy-check': async (question) => cloud && (await cloud.explainPolicy(question as PolicyQuestion)),
   })
   // The code of all services is read while the engine starts.
   const loading = load()

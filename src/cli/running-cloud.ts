@@ -1,3 +1,4 @@
+import type { Explained } from '../platform/auth/policy.ts'
 import type { Config } from '../platform/config.ts'
 import type { Logger } from '../platform/log.ts'
 import type { LoopStatus } from '../platform/reconcile/reconciler.ts'
@@ -10,12 +11,36 @@ export interface StatusReport {
   loops: readonly LoopStatus[]
 }
 
+/** What `berth policy check` asks. */
+export interface PolicyQuestion {
+  rule: string
+  user: string
+  /** Names or ids; without a scope, the user's default project or their only one. */
+  project?: string
+  domain?: string
+  system?: boolean
+  target: Readonly<Record<string, string>>
+}
+
+export interface PolicyAnswer {
+  service: string
+  user: string
+  scope: string
+  roles: readonly string[]
+  target: Readonly<Record<string, unknown>>
+  explained: Explained
+}
+
 /** A cloud that runs in this process. */
 export interface RunningCloud {
   /** Closes in reverse order; servers go on running. */
   stop(): Promise<void>
   status(): Promise<StatusReport>
   readonly endpoints: readonly { service: string; url: string }[]
+  /** A new key signs tokens from now on. */
+  rotateKeys(): Promise<{ kid: string; keys: number; tokenHours: number }>
+  /** Why `rule` allows or refuses. @throws CloudError when there is no such rule, user or project. */
+  explainPolicy(question: PolicyQuestion): Promise<PolicyAnswer>
   /** The seeded server; null when there is none (any more). */
   firstServer(): Promise<{ name: string; id: string; status: string; address: string | null } | null>
 }

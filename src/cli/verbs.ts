@@ -47,6 +47,18 @@ export const verbs: Readonly<Record<string, Verb>> = {
     operand: 'USER',
     load: () => import('./openrc.ts'),
   },
+  identity: {
+    summary: 'rotate-keys: sign tokens with a new key from now on',
+    flags: place,
+    operand: 'rotate-keys',
+    load: () => import('./identity.ts'),
+  },
+  policy: {
+    summary: 'check RULE --as USER: say why a rule allows or refuses',
+    flags: {},
+    raw: true,
+    load: () => import('./policy.ts'),
+  },
   doctor: {
     summary: 'check this machine, and say what to do about each finding',
     flags: {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import type { Context } from './context.ts'
 import type { Policy, Rules } from './policy.ts'
+import { explain } from './policy-explain.ts'
 import { type Check, type Credentials, compile } from './policy-language.ts'
 
 /** A rule refers to one that is not there. */
@@ -58,6 +59,7 @@ export function createPolicy(rules: readonly Rules[], overrides: Rules = {}): Po
       if (!check) throw new Error(`There is no policy rule "${rule}"`)
       return check(credentialsOf(ctx), target)
     },
+    explain: (rule, ctx, target) => explain(rule, texts, credentialsOf(ctx), target),
   }
 }
 

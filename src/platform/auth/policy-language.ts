@@ -9,7 +9,13 @@ export type Check = (credentials: Credentials, target: Target) => boolean
 /** Finds the compiled rule behind `rule:name`; called once, while compiling. @throws Error when there is none. */
 export type Resolve = (name: string) => Check
 
-type Token = '(' | ')' | 'and' | 'or' | 'not' | Check
+/** What a check string says, before it is compiled. */
+export type Node =
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly Node[] }
+  | { readonly kind: 'not'; readonly part: Node }
+  | { readonly kind: 'check'; readonly text: string }
+
+type Token = '(' | ')' | 'and' | 'or' | 'not' | { readonly kind: 'check'; readonly text: string }
 
 const always: Check = () => true
 const never: Check = () => false
@@ -22,33 +28,45 @@ const never: Check = () => false
  * @throws Error that names what is wrong with the text.
  */
 export function compile(text: string, resolve: Resolve): Check {
-  const tokens = tokenize(text, resolve)
-  if (tokens.length === 0) return always
+  return closureOf(parse(text), resolve)
+}
+
+function closureOf(node: Node, resolve: Resolve): Check {
+  if (node.kind === 'check') return single(node.text, resolve)
+  if (node.kind === 'not') {
+    const inner = closureOf(node.part, resolve)
+    return (c, t) => !inner(c, t)
+  }
+  const parts = node.parts.map((part) => closureOf(part, resolve))
+  return node.kind === 'or' ? (c, t) => parts.some((part) => part(c, t)) : (c, t) => parts.every((part) => part(c, t))
+}
+
+/** The tree of a check string, as `compile` reads it. @throws Error that names what is wrong with the text. */
+export function parse(text: string): Node {
+  const tokens = tokenize(text)
+  if (tokens.length === 0) return { kind: 'check', text: '@' }
   let at = 0
 
-  const either = (): Check => {
+  const either = (): Node => {
     const parts = [both()]
     while (tokens[at] === 'or') {
       at++
       parts.push(both())
     }
-    return parts.length === 1 ? parts[0]! : (c, t) => parts.some((part) => part(c, t))
+    return parts.length === 1 ? parts[0]! : { kind: 'or', parts }
   }
-  const both = (): Check => {
+  const both = (): Node => {
     const parts = [one()]
     while (tokens[at] === 'and') {
       at++
       parts.push(one())
     }
-    return parts.length === 1 ? parts[0]! : (c, t) => parts.every((part) => part(c, t))
+    return parts.length === 1 ? parts[0]! : { kind: 'and', parts }
   }
-  const one = (): Check => {
+  const one = (): Node => {
     const token = tokens[at++]
-    if (typeof token === 'function') return token
-    if (token === 'not') {
-      const inner = one()
-      return (c, t) => !inner(c, t)
-    }
+    if (typeof token === 'object') return token
+    if (token === 'not') return { kind: 'not', part: one() }
     if (token !== '(')
       throw new Error(token ? `"${token}" where a check is expected` : 'it ends where a check is expected')
     const inner = either()
@@ -56,13 +74,13 @@ export function compile(text: string, resolve: Resolve): Check {
     return inner
   }
 
-  const check = either()
+  const whole = either()
   if (at < tokens.length) throw new Error('"and" or "or" is missing between two checks')
-  return check
+  return whole
 }
 
 /** Splits at blanks outside quotes. Parentheses count only at a word's ends, since `%(name)s` holds them too. */
-function tokenize(text: string, resolve: Resolve): Token[] {
+function tokenize(text: string): Token[] {
   const tokens: Token[] = []
   for (const [word] of text.matchAll(/(?:'[^']*'|"[^"]*"|\S)+/g)) {
     const open = /^\(*/.exec(word)![0].length
@@ -75,13 +93,14 @@ function tokenize(text: string, resolve: Resolve): Token[] {
     for (let i = 0; i < open; i++) tokens.push('(')
     const keyword = core.toLowerCase()
     if (keyword === 'and' || keyword === 'or' || keyword === 'not') tokens.push(keyword)
-    else if (core !== '') tokens.push(single(core, resolve))
+    else if (core !== '') tokens.push({ kind: 'check', text: core })
     for (let i = 0; i < close; i++) tokens.push(')')
   }
   return tokens
 }
 
-function single(text: string, resolve: Resolve): Check {
+/** One check without its surroundings. */
+export function single(text: string, resolve: Resolve): Check {
   if (text === '@') return always
   if (text === '!') return never
   const literal = /^('[^']*'|"[^"]*"):/.exec(text)

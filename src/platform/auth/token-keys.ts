@@ -27,6 +27,8 @@ export interface TokenKeys {
   rotate(): void
   /** Forgets keys that were replaced more than `ageMs` ago: give the longest life of a token. */
   retire(ageMs: number): void
+  /** Newest first, as this process knows them: the first signs. */
+  list(): readonly { kid: string; madeAtMs: number }[]
 }
 
 interface Key {
@@ -81,6 +83,7 @@ export function openTokenKeys(dir: string, clock: Clock): TokenKeys {
       return signed.subarray(1 + kidBytes)
     },
     rotate: make,
+    list: () => keys.map(({ kid, madeAtMs }) => ({ kid, madeAtMs })),
     retire(ageMs) {
       keys = load(dir)
       for (const [i, { file }] of keys.entries()) {

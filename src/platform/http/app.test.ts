@@ -11,7 +11,11 @@ function anApp(): App {
   const app = createApp({
     service: 'compute',
     dialect: ({ status, message, kind, validation }) => ({ status, body: { kind, message, path: validation?.path } }),
-    policy: { has: (rule) => rule !== 'nowhere', check: (rule, ctx) => rule !== 'admin' || ctx.isAdmin },
+    policy: {
+      has: (rule) => rule !== 'nowhere',
+      check: (rule, ctx) => rule !== 'admin' || ctx.isAdmin,
+      explain: (text, ctx) => ({ text, allowed: text !== 'admin' || ctx.isAdmin, parts: [] }),
+    },
     authenticate: (token, requestId) =>
       token === 'admin'
         ? systemContext(requestId)

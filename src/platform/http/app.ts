@@ -67,6 +67,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Every route with its rule: for the documentation, and for the test that knocks on each without a token. */
     routeList: ListedRoute[]
+    /** By which its routes are judged. */
+    policy: Policy
   }
   interface FastifyContextConfig {
     /** A rule of the policy, `authenticated` (any valid token), or `public`. A route without one is refused at start. */
@@ -163,6 +165,7 @@ export function createApp(options: AppOptions): App {
     if (!this.can(target, name)) throw new PolicyRefusal(name)
   })
 
+  app.decorate('policy', policy)
   const routeList: App['routeList'] = []
   app.decorate('routeList', routeList)
   app.addHook('onRoute', ({ method, url, config, schema }) => {

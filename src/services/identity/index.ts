@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Authenticate } from '../../platform/auth/context.ts'
+import type { Authenticate, Context } from '../../platform/auth/context.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { createFailureLimit } from '../../platform/auth/rate-limit.ts'
 import { createRevocations } from '../../platform/auth/revocations.ts'
@@ -12,6 +12,7 @@ import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
 import { migrations } from './db/migrations/index.ts'
 import * as projectRows from './db/projects.ts'
+import { type AsUser, contextAs } from './logic/as-user.ts'
 import { type Registration, register } from './logic/catalog.ts'
 import type { Deps } from './logic/deps.ts'
 import { type LogIn, logIn } from './logic/log-in.ts'
@@ -23,6 +24,7 @@ import { rules } from './policy.ts'
 import { delegationRules } from './policy-delegation.ts'
 import { extensionRules } from './policy-extensions.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
+import { signingKeyReconciler } from './reconcile/signing-keys.ts'
 import { accessRuleRoutes } from './routes/access-rules.ts'
 import { applicationCredentialRoutes } from './routes/application-credentials.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -60,6 +62,7 @@ import './db/oauth-tables.ts'
 import './db/tables.ts'
 
 export type { Project } from './db/projects.ts'
+export type { AsUser } from './logic/as-user.ts'
 export type { Registration } from './logic/catalog.ts'
 export type { LogIn } from './logic/log-in.ts'
 export type { Minted } from './logic/mint.ts'
@@ -88,6 +91,10 @@ export interface IdentityService extends Service {
   logIn(wanted: LogIn, address: string): Promise<string>
   /** For who proved themselves before, with the roles of now. @throws CloudError kind `unauthorized` */
   reissue(wanted: Reissued): Promise<string>
+  /** Signs with a new key from now on; answers all keys, the newest first. Tokens of the older ones stay good. */
+  rotateKeys(): readonly { kid: string; madeAtMs: number }[]
+  /** Whom a token of that user would stand for, without one being made: for explaining a verdict. */
+  contextAs(wanted: AsUser): Promise<Context>
   /** Puts a service into the catalog, in this cloud's region. Repeatable. */
   register(wanted: Registration): Promise<void>
   readonly projects: {
@@ -159,11 +166,12 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   if (config.identityV2) v2Routes(app, deps)
 
   const sync = revocationReconciler(deps)
+  const keyLoop = signingKeyReconciler(keys, tokenMs)
   let unsubscribe: (() => void) | null = null
   return {
     name: 'identity',
     app,
-    loops: [sync],
+    loops: [sync, keyLoop],
     async start() {
       unsubscribe = bus.subscribe<Revoked>(subjects.revoked, ({ revocations: news }) => {
         for (const revocation of news) revocations.add(revocation)
@@ -179,6 +187,11 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
     mintToken: (wanted) => mint(deps, wanted),
     logIn: async (wanted, address) => tokens.issue(await logIn(deps, wanted, address)),
     reissue: (wanted) => reissue(deps, wanted),
+    rotateKeys() {
+      keys.rotate()
+      return keys.list()
+    },
+    contextAs: (wanted) => contextAs(deps, wanted),
     register: (wanted) => register(database, config.region, wanted),
     projects: {
       find: projectRows.find,
