@@ -1,5 +1,5 @@
 /**
- * `node tools/fuzz.ts [--requests N] [--seed N] [--seconds N]`: drives every route of every service of a cloud in this
+ * `node tools/fuzz.ts [--requests N] [--seed N] [--seconds N] [--postgres]`: drives every route of every service of a cloud in this
  * process with likely and unlikely input, as administrator, member and nobody. Fails on any 5xx, any answer later than
  * 5 s, and any refusal that is not said in the service's own way; each is printed so that it can be sent again.
  */
@@ -46,9 +46,11 @@ export async function fuzz(
   const routes = listed(services).flatMap(({ name, app }) =>
     (app?.routeList ?? []).map((route: ListedRoute) => ({ name, app: app!, route })),
   )
+  const weighted = routes.flatMap((each) => Array.from({ length: weightOf(each.route) }, () => each))
   const minted = { admin: cloud.as('admin').token, demo: cloud.as('demo').token }
   const owners = [minted.admin, minted.demo].map((token) => services.identity.authenticate(token, 'req-fuzz')!)
   const tokens: Record<Who, string | null> = { ...minted, nobody: null }
+  const projects = { admin: cloud.as('admin').projectId, demo: cloud.as('demo').projectId, nobody: null }
   const guarded = new Set(owners.flatMap(({ userId, projectId }) => [userId, projectId ?? '', 'default']))
   // Roles taken from its users would only make every answer a refusal.
   const { body: known } = await cloud.as('admin').get('identity', '/v3/roles')
@@ -63,7 +65,7 @@ export async function fuzz(
   const until = performance.now() + seconds * 1000
   let sent = 0
   for (; sent < requests && performance.now() < until && findings.length < most; sent++) {
-    const { name, app, route } = routes[sent % routes.length]!
+    const { name, app, route } = sent < routes.length ? routes[sent]! : chance.one(weighted) // each at least once
     // Each costs a password's hash, which is slow on purpose.
     if (
       /auth\/tokens|\/password$|ec2tokens|s3tokens/.test(route.url) &&
@@ -72,7 +74,7 @@ export async function fuzz(
     ) {
       continue
     }
-    const wanted = make(name, route, tokens)
+    const wanted = make(name, route, tokens, projects)
     const started = performance.now()
     const reply = await app.inject({
       method: wanted.method as 'GET',
@@ -108,6 +110,12 @@ export async function fuzz(
   return { seed, requests: sent, statuses, routes: routes.length, succeeded: succeeded.size, findings }
 }
 
+/** What writes has more ways to go wrong than what reads; another spelling of the same path has none of its own. */
+function weightOf({ method, url }: ListedRoute): number {
+  if (/^\/v2(\.1\/:projectId)?\/(?!images)/.test(url)) return 1
+  return { POST: 12, PUT: 8, PATCH: 8, GET: 6, DELETE: 3 }[method] ?? 1
+}
+
 /** A few things to meet, so that what needs them gets further than to their absence. */
 async function furnish(cloud: TestCloud, who: 'admin' | 'demo'): Promise<unknown[]> {
   const caller = cloud.as(who)
@@ -134,14 +142,20 @@ export const toldOf = ({ what, request, answer }: Finding): string => {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { requests: { type: 'string' }, seed: { type: 'string' }, seconds: { type: 'string' } },
+    options: {
+      requests: { type: 'string' },
+      seed: { type: 'string' },
+      seconds: { type: 'string' },
+      postgres: { type: 'boolean' },
+    },
   })
   const { startCloud } = await import('../test/support/cloud.ts')
+  const { openTestPostgres, openTestSqlite } = await import('../test/support/databases.ts')
   test('fuzz', async (t) => {
     const seed = Number(values.seed ?? Date.now() % 2 ** 31)
     const requests = Number(values.requests ?? 100_000)
     console.log(`seed ${seed}`)
-    const cloud = await startCloud(t, { config: { logLevel: 'error' } })
+    const cloud = await startCloud(t, { open: values.postgres ? openTestPostgres : openTestSqlite })
     const { findings, ...rest } = await fuzz(cloud, {
       ...{ seed, requests, seconds: Number(values.seconds ?? 3600) },
       onFinding: (finding) => console.log(toldOf(finding)),

@@ -86,13 +86,14 @@ export function newRequests(chance: Chance, pool: Pool, values: Values, guarded:
     }
     return chance.sometimes(0.5) ? '11111111-2222-3333-4444-555555555555' : values.text(name)
   }
-  const pathFor = ({ url, method }: ListedRoute, service: ServiceName): string => {
+  const pathFor = ({ url, method }: ListedRoute, service: ServiceName, own: string | null): string => {
     const safe = service === 'identity' && method !== 'GET' && method !== 'HEAD'
     const segments = url.split('/')
     return segments
       .map((segment, i) => {
         if (segment === '*') return registryPath()
         if (!segment.startsWith(':')) return segment
+        if (segment === ':projectId' && own !== null && chance.sometimes(0.9)) return own
         const name = segment.slice(1).replace(/\(.*$/, '')
         const id = idFor(segments[i - 1] ?? '', name, safe)
         return chance.sometimes(0.02) ? id : encoded(id)
@@ -119,10 +120,16 @@ export function newRequests(chance: Chance, pool: Pool, values: Values, guarded:
     })
     return `?${pairs.join('&')}`
   }
-  return (service: ServiceName, route: ListedRoute, tokens: Readonly<Record<Who, string | null>>): Wanted => {
+  return (
+    service: ServiceName,
+    route: ListedRoute,
+    tokens: Readonly<Record<Who, string | null>>,
+    projects: Readonly<Record<Who, string | null>>,
+  ): Wanted => {
     const at = chance.sometimes(0.3) ? '2.1' : chance.sometimes(0.3) ? '2.93' : `2.${1 + chance.below(93)}`
     const roll = chance.next()
-    const token = tokens[roll < 0.6 ? 'admin' : roll < 0.92 ? 'demo' : 'nobody']
+    const who: Who = roll < 0.65 ? 'admin' : roll < 0.95 ? 'demo' : 'nobody'
+    const token = tokens[who]
     const headers: Record<string, string> = token === null ? {} : { 'x-auth-token': token }
     if (service === 'compute')
       headers['openstack-api-version'] = `compute ${chance.sometimes(0.02) ? values.text('v') : at}`
@@ -130,11 +137,16 @@ export function newRequests(chance: Chance, pool: Pool, values: Values, guarded:
     if (chance.sometimes(0.03))
       headers[chance.one(['range', 'accept', 'if-match', 'content-range', 'host', 'expect'])] = ascii(values.text('h'))
     if (chance.sometimes(0.01)) headers['x-auth-token'] = ascii(values.text('token'))
-    const wanted: Wanted = { service, method: route.method, path: pathFor(route, service) + queryFor(route), headers }
+    const wanted: Wanted = {
+      service,
+      method: route.method,
+      path: pathFor(route, service, projects[who]) + queryFor(route),
+      headers,
+    }
     let body = bodyFor(route, at, values, chance)
     if (chance.sometimes(0.02)) body = values.named('body')
     if (body === undefined) return wanted
-    if (chance.sometimes(0.35)) body = values.spoilt(body)
+    if (chance.sometimes(0.25)) body = values.spoilt(body)
     let payload = JSON.stringify(body) ?? ''
     if (chance.sometimes(0.02)) payload = payload.slice(0, chance.below(payload.length + 1))
     const type = Array.isArray(body) && service === 'image' ? 'openstack-images-v2.1-json-patch' : 'json'

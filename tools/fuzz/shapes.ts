@@ -30,6 +30,10 @@ const actions: Readonly<Record<string, unknown>> = {
 
 /** A body that the route may take, as far as is known; undefined for one that takes none. */
 export function bodyFor(route: ListedRoute, at: string, values: Values, chance: Chance): unknown {
+  if (route.method === 'POST' && route.url.endsWith('/servers') && chance.sometimes(0.5)) {
+    const networks = [{ uuid: values.text('network_id') }]
+    return { server: { name: values.text('name'), imageRef: values.text('image_id'), flavorRef: '1', networks } }
+  }
   if (route.body !== undefined) return values.of(route.body, 'body')
   const schemas = route.bodies?.(microversion(at)) ?? []
   if (schemas.length > 0) return values.of(chance.one(schemas), 'body')
@@ -59,8 +63,8 @@ function networkBody(route: ListedRoute, values: Values, chance: Chance): unknow
       Object.entries(resource.attributes)
         .filter(([, { post, put, required }]) =>
           route.method === 'POST'
-            ? required || chance.sometimes(post ? 0.3 : 0.01)
-            : chance.sometimes(put ? 0.3 : 0.01),
+            ? required || chance.sometimes(post ? 0.2 : 0.005)
+            : chance.sometimes(put ? 0.2 : 0.005),
         )
         .map(([key]) => [key, values.named(key)]),
     )
