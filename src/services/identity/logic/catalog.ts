@@ -29,6 +29,7 @@ export async function catalogFor(db: Db, projectId: string | null, userId: strin
       type: service.type,
       name: service.name ?? '',
     }))
+    .filter((service) => chosen.length === 0 || service.endpoints.length > 0) // as upstream: only what was chosen
 }
 
 /** `%(project_id)s`, or `$(project_id)s` as older deployments write it. Null when a value is lacking. */

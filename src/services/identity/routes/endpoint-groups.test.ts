@@ -42,6 +42,9 @@ test('endpoint groups, and a project whose catalog is filtered by them', async (
   assert.equal((await call('PUT', pair, { token })).status, 409)
   assert.equal((await call('GET', pair, { token })).body.project_endpoint_group.project_id, demo)
   assert.deepEqual(await catalog(), [endpoints[0]!.id])
+  const mine = await cloud.tokenOf('demo', passwords.demoPassword, projectScope('demo'))
+  const services = (await call('GET', '/v3/auth/catalog', { token: mine })).body.catalog
+  assert.deepEqual(ids(services), [service.id], 'a service without a chosen endpoint is left out')
   assert.deepEqual(ids((await call('GET', `${url}/projects`, { token })).body.projects), [demo])
   const groups = (await call('GET', `${base}/projects/${demo}/endpoint_groups`, { token })).body.endpoint_groups
   assert.deepEqual(ids(groups), [group.id])

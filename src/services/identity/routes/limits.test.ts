@@ -56,6 +56,15 @@ test('registered limits and limits: create, show, change, list; each sees what i
   assert.equal((await call('GET', '/v3/limits/none', { token: member })).status, 403)
   assert.equal((await call('GET', '/v3/limits/none', { token })).status, 404)
 
+  const domain = (await call('POST', '/v3/domains', { token, body: { domain: { name: 'd2' } } })).body.domain.id
+  const role = (await call('GET', '/v3/roles?name=admin', { token })).body.roles[0].id
+  for (const id of ['default', domain]) {
+    const grant = `/v3/domains/${id}/users/${cloud.seeded.adminUserId}/roles/${role}`
+    assert.equal((await call('PUT', grant, { token })).status, 204)
+    const who = await cloud.tokenOf('admin', passwords.adminPassword, { domain: { id } })
+    assert.equal((await call('GET', `/v3/limits/${limit.id}`, { token: who })).status, id === domain ? 403 : 200)
+  }
+
   const body = { limit: { resource_limit: 6, description: 'more' } }
   assert.equal((await call('PATCH', `/v3/limits/${limit.id}`, { token, body })).body.limit.resource_limit, 6)
   assert.equal((await call('DELETE', `/v3/limits/${limit.id}`, { token })).status, 204)
