@@ -4,6 +4,7 @@ import type { Db, Trx } from '../../../platform/db/database.ts'
 import { newId } from '../../../platform/ids.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
+import { touch as touchRouter } from '../db/routers.ts'
 import * as groupRows from '../db/security-groups.ts'
 import * as subnetRows from '../db/subnets.ts'
 import { allocate, type FixedIpWish, reallocate } from './allocation.ts'
@@ -13,7 +14,7 @@ import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, groupNotFound, networkNotFound, portNotFound } from './errors.ts'
 import { flag } from './flags.ts'
 import { requireRoomForAll } from './quotas.ts'
-import { isRouterPort, portReadressed, refuseServicePort } from './routed-ports.ts'
+import { isRouterPort, portReadressed, refuseForeignRouter, refuseServicePort } from './routed-ports.ts'
 import { changed, ensureDefault } from './security-groups.ts'
 
 export interface AddressPair {
@@ -69,6 +70,7 @@ export async function insert(
 ): Promise<portRows.PortRow> {
   const network = await networkRows.find(trx, wanted.network_id)
   if (!network) throw networkNotFound(wanted.network_id)
+  await refuseForeignRouter(trx, ctx, wanted)
   const security = wanted.port_security_enabled ?? network.port_security_enabled === 1
   const groups = await groupsFor(trx, deps, ctx, wanted, security)
   const host = wanted['binding:host_id'] || null
@@ -247,7 +249,9 @@ export async function change(
     await reallocate(trx, { ...before, mac_address: mac }, subnets, changes.fixed_ips)
   }
   const now = await get(trx, id)
+  await refuseForeignRouter(trx, ctx, now)
   if (changes.fixed_ips || isRouterPort(now)) await portReadressed(trx, now)
+  if (isRouterPort(before)) await touchRouter(trx, before.device_id)
   // Who is in a group, and with which addresses, is what its other members' hosts know of this port.
   if (now.host !== null && (newGroups || changes.fixed_ips || changes.allowed_address_pairs)) {
     await changed(trx, [...groups, ...(newGroups ?? [])])

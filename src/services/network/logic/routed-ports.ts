@@ -1,9 +1,10 @@
+import type { Context } from '../../../platform/auth/context.ts'
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as portRows from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
-import { servicePort } from './router-errors.ts'
+import { foreignDevice, servicePort } from './router-errors.ts'
 
 /** What routers and floating IPs have to do with a port that changes or goes. */
 
@@ -20,6 +21,20 @@ export async function refuseServicePort(db: Db, port: portRows.PortRow): Promise
         ? await routerRows.find(db, port.device_id)
         : undefined
   if (lives) throw servicePort(port.id, port.device_owner)
+}
+
+/**
+ * A port may not make itself an end of another project's router.
+ * @throws CloudError `conflict` (DeviceIDNotOwnedByTenant)
+ */
+export async function refuseForeignRouter(
+  db: Db,
+  ctx: Pick<Context, 'isAdmin' | 'projectId'>,
+  port: Pick<portRows.PortRow, 'device_id' | 'device_owner'>,
+): Promise<void> {
+  if (ctx.isAdmin || port.device_id === '' || !isRouterPort(port)) return
+  const router = await routerRows.find(db, port.device_id)
+  if (router && router.project_id !== ctx.projectId) throw foreignDevice(port.device_id)
 }
 
 /** A network that goes takes along the floating IPs that nobody uses. Source: Network API reference, "Delete network". */

@@ -48,6 +48,11 @@ export const portHasDevice = (port: { id: string; network_id: string; device_id:
   )
 export const servicePort = (portId: string, owner: string) =>
   conflict('ServicePortInUse', `Port ${portId} cannot be deleted directly via the port API: has device owner ${owner}.`)
+export const foreignDevice = (deviceId: string) =>
+  conflict(
+    'DeviceIDNotOwnedByTenant',
+    `The following device_id ${deviceId} is not owned by your tenant or matches another tenants router.`,
+  )
 export const invalidRoutes = (routes: readonly Route[], reason: string) =>
   badRequest('InvalidRoutes', `Invalid format for routes: ${JSON.stringify(routes)}, ${reason}`)
 export const tooManyRoutes = (routerId: string, most: number) =>

@@ -245,7 +245,7 @@ test('a host that begins anew hears all of it; what nobody knows is taken from i
   )
 })
 
-test('the seed makes public and private networks once; the public one is on every network host', async (t) => {
+test('the seed makes networks and routers once; a host has the public one, and those with its routers', async (t) => {
   const { told, forget, settle, network, as, ground } = await start(t)
   forget()
   const wishes = { adminProjectId: 'admin', demoProjectId: 'alice', publicCidr: '198.18.4.0/24' }
@@ -265,8 +265,20 @@ test('the seed makes public and private networks once; the public one is on ever
   )
   assert.deepEqual(
     told.networks.map((n) => [n.external, n.wish, n.subnets[0]?.gatewayIp]),
-    [[true, 'present', '198.18.4.1']],
+    [
+      [true, 'present', '198.18.4.1'],
+      [false, 'present', '10.0.0.1'],
+      [false, 'present', '10.0.0.1'],
+    ],
+  )
+  const routers = (await as('admin').get('routers?sort_key=name')).body.routers
+  assert.deepEqual(
+    routers.map((router: Record<string, unknown>) => [router.name, router.project_id]),
+    [
+      ['demo-router', 'alice'],
+      ['router', 'admin'],
+    ],
   )
   const rows = await ground.database.read.selectFrom('network_host_networks').selectAll().execute()
-  assert.equal(rows.length, 1)
+  assert.equal(rows.length, 3)
 })

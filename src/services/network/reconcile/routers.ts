@@ -105,13 +105,13 @@ async function ordersFor(db: Db, rows: readonly routerRows.RouterRow[]): Promise
   }
   return rows.map((row) => {
     const own = ports.get(row.id) ?? []
-    const gateway = own.find((port) => port.device_owner === routerRows.gatewayOwner)
+    const gateway = own.find((port) => port.id === row.gateway_port_id)
     const order: RouterOrder = {
       routerId: row.id,
       generation: row.generation,
       wish: 'present',
       adminStateUp: row.admin_state_up === 1,
-      interfaces: own.filter((port) => port !== gateway).map(linkOf),
+      interfaces: own.filter((port) => port.device_owner === routerRows.interfaceOwner).map(linkOf),
       gateway: gateway ? { ...linkOf(gateway), nextHops: nextHopsOf(gateway), snat: row.enable_snat === 1 } : null,
       floatingIps: (floating.get(row.id) ?? []).map((one) => ({
         floatingIpAddress: one.floating_ip_address,

@@ -95,6 +95,20 @@ test('interfaces by subnet and by port; what is in use stays', async (t) => {
   assert.equal((await alice.delete(`routers/${router.id}`)).status, 204)
 })
 
+test('a port cannot make itself an end of another project’s router', async (t) => {
+  const cloud = await startNetwork(t)
+  const { alice } = await ground(cloud)
+  const router = await alice.make('routers', { name: 'r1' })
+  const bob = cloud.as('bob')
+  const network = await bob.make('networks', { name: 'b' })
+  await bob.make('subnets', { network_id: network.id, ip_version: 4, cidr: '10.7.0.0/24' })
+  const end = { device_owner: 'network:router_interface', device_id: router.id }
+  const refused = await bob.post('ports', { port: { network_id: network.id, ...end } })
+  assert.deepEqual([refused.status, refused.body.NeutronError.type], [409, 'DeviceIDNotOwnedByTenant'])
+  const port = await bob.make('ports', { network_id: network.id })
+  assert.equal((await bob.put(`ports/${port.id}`, { port: end })).status, 409)
+})
+
 test('IPv6 prefixes of a network share one port, also those with automatic addresses', async (t) => {
   const cloud = await startNetwork(t)
   const { inside, alice } = await ground(cloud)
