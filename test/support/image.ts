@@ -147,7 +147,7 @@ function contextOf(who: string): Context {
 /** A tar of one file, as a layer. */
 export async function layerOf(name: string, content: Buffer | string): Promise<Buffer> {
   const tar = pack()
-  tar.entry({ name, mode: 0o755 }, content)
+  tar.entry({ name, mode: 0o755, mtime: new Date(0) }, content) // the same layer whenever it is made
   tar.finalize()
   return buffer(tar)
 }
