@@ -96,6 +96,12 @@ export interface Diagnostics {
   exit: ServerReport['exit']
 }
 
+/** Request, on `host.<host>.compute.password`; the answer is `{}`. */
+export interface PasswordRequest {
+  serverId: string
+  password: string
+}
+
 /** The facts of a compute host's heartbeat. */
 export interface ComputeFacts {
   vcpus: number
@@ -121,6 +127,7 @@ export const subjects = {
   snapshot: (host: string) => `host.${host}.compute.snapshot`,
   console: (host: string) => `host.${host}.compute.console`,
   diagnostics: (host: string) => `host.${host}.compute.diagnostics`,
+  password: (host: string) => `host.${host}.compute.password`,
   report: 'control.compute.report',
   inventory: 'control.compute.inventory',
   snapshotReport: 'control.compute.snapshot',

@@ -227,6 +227,22 @@ export interface QuotasTable {
   hard_limit: number
 }
 
+export interface ServerGroupsTable {
+  id: string
+  project_id: string
+  user_id: string
+  name: string
+  policy: string
+  /** JSON. */
+  rules: string
+  created_at: string
+}
+
+export interface ServerGroupMembersTable {
+  server_id: string
+  group_id: string
+}
+
 export interface AggregatesTable {
   id: number
   uuid: string
@@ -257,6 +273,8 @@ declare module '../../../platform/db/database.ts' {
     compute_action_events: ActionEventsTable
     compute_snapshots: SnapshotsTable
     compute_quotas: QuotasTable
+    compute_server_groups: ServerGroupsTable
+    compute_server_group_members: ServerGroupMembersTable
     compute_migrations: MigrationsTable
     compute_aggregates: AggregatesTable
     compute_aggregate_hosts: AggregateHostsTable

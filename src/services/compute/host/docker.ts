@@ -11,6 +11,7 @@ import { diskQuota, diskSpace } from './disk.ts'
 import { absent, type Change, type ServerDriver } from './driver.ts'
 import { ensureServer } from './ensure.ts'
 import { Images } from './images.ts'
+import { setPassword } from './password.ts'
 import { findOurs, type Ours, seenOf, seenStateOf } from './seen.ts'
 import { Snapshots } from './snapshots.ts'
 
@@ -79,6 +80,9 @@ export function dockerDriver({ socketPath, cloudId }: DockerDriverOptions): Serv
     async diagnostics(serverId, signal) {
       const found = await inspectOurs(serverId, signal)
       return diagnosticsOf(engine, found.container, await seenOf(engine, serverId, found, signal), signal)
+    },
+    async setPassword(serverId, password, signal) {
+      await setPassword(engine, (await inspectOurs(serverId, signal)).container, password, signal)
     },
     async snapshot(order, said, signal) {
       await snapshots.carryOut(

@@ -63,6 +63,8 @@ export interface ServerDriver {
   console(serverId: string, lines: number | null, signal: AbortSignal): Promise<string>
   /** @throws CloudError `notFound` */
   diagnostics(serverId: string, signal: AbortSignal): Promise<Diagnostics>
+  /** Sets root's password inside. @throws CloudError `notFound`, `conflict` when the image has no means for it */
+  setPassword(serverId: string, password: string, signal: AbortSignal): Promise<void>
   /** Commits, uploads, removes the local copy; goes on where an earlier try broke off. */
   snapshot(order: SnapshotOrder, said: (state: SnapshotReport['state']) => void, signal: AbortSignal): Promise<void>
   /** Removes committed images older than `olderThanMs` whose snapshot is not in `current`. Returns how many. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pack } from 'tar-stream'
 import { systemClock } from '../../../platform/clock.ts'
-import { type CloudError, NotFound } from '../../../platform/errors.ts'
+import { CloudError, NotFound } from '../../../platform/errors.ts'
 import type { ServerOrder } from '../messages.ts'
 import { absent, type Change, type Seen, type ServerDriver, StepFailed } from './driver.ts'
 import { upload } from './upload.ts'
@@ -130,6 +130,9 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
     async diagnostics(serverId) {
       const { seen, exit } = present(serverId)
       return { state: seen, cpuTimeNs: 0, memoryUsedMiB: 0, memoryMaximumMiB: 0, uptimeSeconds: 0, nics: [], exit }
+    },
+    async setPassword(serverId) {
+      if (present(serverId).seen !== 'running') throw new CloudError('conflict', 'The server does not run.')
     },
     async snapshot(order, said, signal) {
       present(order.serverId)

@@ -6,6 +6,7 @@ import type { Logger } from '../../../platform/log.ts'
 import {
   type ConsoleRequest,
   type DiagnosticsRequest,
+  type PasswordRequest,
   type ServerOrder,
   type SnapshotOrder,
   subjects,
@@ -88,6 +89,10 @@ export function startComputeHost(deps: ComputeHostDeps): ComputeHost {
       bus.respond<ConsoleRequest, { output: string }>(subjects.console(host), async ({ serverId, lines }) => ({
         output: await driver.console(serverId, lines, AbortSignal.any([signal, AbortSignal.timeout(30_000)])),
       })),
+      bus.respond<PasswordRequest, object>(subjects.password(host), async ({ serverId, password }) => {
+        await driver.setPassword(serverId, password, AbortSignal.any([signal, AbortSignal.timeout(30_000)]))
+        return {}
+      }),
       bus.respond<DiagnosticsRequest, unknown>(subjects.diagnostics(host), ({ serverId }) =>
         driver.diagnostics(serverId, AbortSignal.any([signal, AbortSignal.timeout(30_000)])),
       ),

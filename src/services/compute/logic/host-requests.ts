@@ -1,6 +1,12 @@
 import { CloudError } from '../../../platform/errors.ts'
 import type { Server } from '../db/servers.ts'
-import { type ConsoleRequest, type Diagnostics, type DiagnosticsRequest, subjects } from '../messages.ts'
+import {
+  type ConsoleRequest,
+  type Diagnostics,
+  type DiagnosticsRequest,
+  type PasswordRequest,
+  subjects,
+} from '../messages.ts'
 import type { Deps } from './deps.ts'
 
 const timeoutMs = 20_000
@@ -21,6 +27,13 @@ export async function diagnostics({ bus }: Deps, server: Server): Promise<Diagno
   const host = hostOf(server)
   const request: DiagnosticsRequest = { serverId: server.id }
   return await asked(server, () => bus.request<Diagnostics>(subjects.diagnostics(host), request, { timeoutMs }))
+}
+
+/** Of root, inside the server. @throws CloudError `conflict` when the image has no means for it */
+export async function setPassword({ bus }: Deps, server: Server, password: string): Promise<void> {
+  const host = hostOf(server)
+  const request: PasswordRequest = { serverId: server.id, password }
+  await asked(server, () => bus.request<object>(subjects.password(host), request, { timeoutMs }))
 }
 
 /** @throws CloudError `conflict` for a server that no host has */

@@ -13,6 +13,9 @@ export interface Placement {
   /** An administrator's choice of host; it also overrules that the host is disabled. */
   forcedHost: string | null
   image: Pick<BootableImage, 'properties'>
+  /** Hosts of the servers named by a hint; null when none was. */
+  sameHost?: readonly string[] | null
+  differentHost?: readonly string[] | null
 }
 
 /** Why one host will not do: the filter, and what it found. */
@@ -50,6 +53,16 @@ const filters: readonly [name: string, (host: Candidate, wanted: Placement) => s
   [
     'AvailabilityZoneFilter',
     (host, { zone }) => (zone && host.zone !== zone ? `wanted ${zone}, is in ${host.zone}` : null),
+  ],
+  [
+    'SameHostFilter',
+    ({ host }, { sameHost }) =>
+      sameHost && !sameHost.includes(host) ? 'no server of the hint same_host is on it' : null,
+  ],
+  [
+    'DifferentHostFilter',
+    ({ host }, { differentHost }) =>
+      differentHost?.includes(host) ? 'a server of the hint different_host is on it' : null,
   ],
   ['ImagePropertiesFilter', (host, { image }) => imageMismatch(host, image.properties)],
 ]

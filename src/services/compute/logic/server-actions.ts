@@ -117,3 +117,15 @@ export async function unlock(deps: Deps, ctx: Context, id: string): Promise<void
     await serverRows.update(trx, id, { lockedBy: null, lockedReason: null, updatedAt: at })
   })
 }
+
+/** Says what a server is, for an operator who knows better; whatever was under way is not waited for any more. */
+export async function resetState(deps: Deps, ctx: Context, id: string, state: 'active' | 'error'): Promise<void> {
+  const { database, clock } = deps.ground
+  await database.write(async (trx) => {
+    const at = clock.now()
+    const server = await serverRows.get(trx, id)
+    await record(trx, ctx, [server], { action: 'resetState', event: null, at })
+    const fault = state === 'active' ? null : server.fault
+    await serverRows.update(trx, id, { vmState: state, taskState: null, fault, updatedAt: at })
+  })
+}

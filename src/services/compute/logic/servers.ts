@@ -8,15 +8,18 @@ import * as actionRows from '../db/actions.ts'
 import * as aggregateRows from '../db/aggregates.ts'
 import * as flavorRows from '../db/flavors.ts'
 import * as keypairRows from '../db/keypairs.ts'
+import * as groupRows from '../db/server-groups.ts'
 import * as metadataRows from '../db/server-metadata.ts'
 import * as tagRows from '../db/server-tags.ts'
 import * as serverRows from '../db/servers.ts'
 import { record } from './actions.ts'
+import { claimForGroup } from './choose-hosts.ts'
 import type { BootableImage, Deps, WantedNetworks, WantedPlugs } from './deps.ts'
 import { checkImage, imageOf } from './images.ts'
 import { hostnameOf } from './names.ts'
 import { admit, limitsOf } from './quotas.ts'
 import { candidates, defaultZone, noValidHost } from './scheduler.ts'
+import { forServers } from './server-groups.ts'
 import { power } from './states.ts'
 
 export interface NewServers {
@@ -39,6 +42,10 @@ export interface NewServers {
   accessIpV6: string | null
   zone: string | null
   forcedHost: string | null
+  /** The server group they join, and servers whose hosts are wanted or not. */
+  groupId: string | null
+  sameHostAs: readonly string[]
+  differentHostFrom: readonly string[]
   /** May this caller use a flavor whose disk is 0? */
   zeroDiskAllowed: boolean
 }
@@ -69,6 +76,7 @@ export async function create(deps: Deps, ctx: Context, wanted: NewServers): Prom
     const ids = placed.map((server) => server.id)
     await metadataRows.put(trx, ids, wanted.metadata)
     await tagRows.add(trx, ids, wanted.tags)
+    if (wanted.groupId !== null) await groupRows.addMembers(trx, wanted.groupId, ids)
     for (const server of placed) {
       if (server.host === null) continue
       await deps.network.plugServer(trx, ctx, { ...plugsOf(server, wanted), host: server.host })
@@ -160,17 +168,18 @@ async function place(
     zone: wanted.zone,
     forcedHost: wanted.forcedHost,
     image,
+    sameHost: await hostsOf(trx, wanted.sameHostAs),
+    differentHost: await hostsOf(trx, wanted.differentHostFrom),
   })
   const [first] = rows
   if (!first) return []
   const { flavor, createdAt: at } = first
-  const claimed = await deps.placement.claim(trx, {
-    consumerIds: rows.map((row) => row.id),
-    projectId: first.projectId,
-    userId: first.userId,
-    resources: resourcesOf(flavor),
-    candidates: hosts,
-  })
+  const ids = rows.map((row) => row.id)
+  const claim = { projectId: first.projectId, userId: first.userId, resources: resourcesOf(flavor) }
+  const group = wanted.groupId && (await forServers(deps, trx, ctx, wanted.groupId, rows.length))
+  const claimed = group
+    ? await claimForGroup(deps, trx, group, ids, hosts, claim)
+    : { ...(await deps.placement.claim(trx, { ...claim, consumerIds: ids, candidates: hosts })), refused: [] }
   const enough = claimed.placed.size >= wanted.minCount
   // More than the least that was asked for is a wish: what finds no room is not made.
   const made = enough ? rows.filter((row) => claimed.placed.has(row.id)) : rows
@@ -193,7 +202,7 @@ async function place(
   // A wrong network is still the caller's mistake, to be told at once.
   await deps.network.checkNetworks(trx, ctx, plugsOf(first, wanted))
   for (const id of claimed.placed.keys()) await deps.placement.release(trx, id)
-  const message = noValidHost(refused, claimed.refusals)
+  const message = noValidHost([...refused, ...claimed.refused], claimed.refusals)
   for (const id of actions.values()) await actionRows.finish(trx, id, at, message)
   return made.map((row) => ({
     ...row,
@@ -202,6 +211,13 @@ async function place(
     seenGeneration: row.generation,
     fault: { code: 500, message, created: at },
   }))
+}
+
+/** null when nothing was asked for. */
+async function hostsOf(trx: Trx, serverIds: readonly string[]): Promise<string[] | null> {
+  if (serverIds.length === 0) return null
+  const servers = await serverRows.listByIds(trx, serverIds)
+  return servers.flatMap(({ host, deleted }) => (host === null || deleted ? [] : [host]))
 }
 
 /** What one server of a flavor holds of its host. */

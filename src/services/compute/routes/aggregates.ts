@@ -104,7 +104,7 @@ export function aggregateRoutes(app: App, deps: Deps): void {
 }
 
 function idOf(text: string): number {
-  if (/^\d{1,10}$/.test(text)) return Number(text)
+  if (/^-?\d{1,10}$/.test(text)) return Number(text)
   throw new CloudError('badRequest', 'Invalid input received: id must be an integer')
 }
 

@@ -14,22 +14,27 @@ import { hypervisorRoutes } from './hypervisors.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keypairRoutes } from './keypairs.ts'
 import { limitRoutes } from './limits.ts'
+import { migrationRoutes } from './migrations.ts'
 import { quotaClassRoutes } from './quota-classes.ts'
 import { quotaSetRoutes } from './quota-sets.ts'
 import { securityGroupRoutes } from './security-groups.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverAddressRoutes } from './server-addresses.ts'
 import { serverDiagnosticsRoutes } from './server-diagnostics.ts'
+import { serverFactRoutes } from './server-facts.ts'
+import { serverGroupRoutes } from './server-groups.ts'
 import { serverMetadataRoutes } from './server-metadata.ts'
 import { serverTagRoutes } from './server-tags.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
+import { tenantUsageRoutes } from './tenant-usage.ts'
 import { versionRoutes } from './versions.ts'
 
 const chapters = [
   ...[serverRoutes, serverActionRoutes, serverAddressRoutes, serverDiagnosticsRoutes, serverMetadataRoutes],
   ...[serverTagRoutes, instanceActionRoutes, flavorRoutes, flavorAccessRoutes, flavorExtraSpecRoutes, keypairRoutes],
   ...[hypervisorRoutes, serviceRoutes, availabilityZoneRoutes, limitRoutes, quotaSetRoutes, extensionRoutes],
+  ...[serverGroupRoutes, migrationRoutes, tenantUsageRoutes, serverFactRoutes],
   ...[aggregateRoutes, quotaClassRoutes, securityGroupRoutes],
 ]
 

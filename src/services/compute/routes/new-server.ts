@@ -23,6 +23,12 @@ import {
   versioned,
 } from './common.ts'
 
+interface Hinted {
+  group?: string
+  same_host?: string | string[]
+  different_host?: string | string[]
+}
+
 interface NewServerBody {
   server: {
     name: string
@@ -52,12 +58,20 @@ interface NewServerBody {
     hypervisor_hostname?: string
     hostname?: string
   }
-  'os:scheduler_hints'?: Record<string, unknown>
-  'OS-SCH-HNT:scheduler_hints'?: Record<string, unknown>
+  'os:scheduler_hints'?: Hinted
+  'OS-SCH-HNT:scheduler_hints'?: Hinted
 }
 
 const strict = { additionalProperties: false }
 const Hostname = Type.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9-._]*$' })
+
+const Ids = Type.Union([Uuid, Type.Array(Uuid)])
+/** Hints that nothing here reads are let pass, as the API says. */
+const Hints = Type.Object({
+  group: Type.Optional(Uuid),
+  same_host: Type.Optional(Ids),
+  different_host: Type.Optional(Ids),
+})
 
 /** Breakpoints are those microversions at which the body changed. */
 const newServer = versioned(
@@ -126,8 +140,8 @@ const newServer = versioned(
           },
           strict,
         ),
-        'os:scheduler_hints': Type.Optional(Type.Object({})),
-        'OS-SCH-HNT:scheduler_hints': Type.Optional(Type.Object({})),
+        'os:scheduler_hints': Type.Optional(Hints),
+        'OS-SCH-HNT:scheduler_hints': Type.Optional(Hints),
       },
       strict,
     )
@@ -149,7 +163,9 @@ export interface ParsedNewServer {
  * Source: Compute API reference, "Create server".
  */
 export function parseNewServer(request: FastifyRequest): ParsedNewServer {
-  const { server } = check<NewServerBody>(newServer(request.microversion), request.body)
+  const body = check<NewServerBody>(newServer(request.microversion), request.body)
+  const { server } = body
+  const hints = body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {}
   const minCount = countOf(server.min_count ?? 1, 'min_count', 1)
   const maxCount = countOf(server.max_count ?? minCount, 'max_count', 1)
   if (minCount > maxCount) throw new CloudError('badRequest', 'min_count must be <= max_count')
@@ -192,6 +208,7 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
       accessIpV6: server.accessIPv6 === undefined ? null : canonicalIpV6(server.accessIPv6),
       zone,
       forcedHost: host,
+      ...hintsOf(hints),
       zeroDiskAllowed: request.can(
         { project_id: request.ctx.projectId },
         'os_compute_api:servers:create:zero_disk_flavor',
@@ -202,6 +219,12 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
     adminPass: server.adminPass ?? newPassword(),
   }
 }
+
+const hintsOf = ({ group, same_host = [], different_host = [] }: Hinted) => ({
+  groupId: group === undefined ? null : dashed(group),
+  sameHostAs: [same_host].flat().map(dashed),
+  differentHostFrom: [different_host].flat().map(dashed),
+})
 
 /** `zone`, `zone:host`, `zone:host:node`, or the newer `host`; only an administrator may name a host. */
 function destination(request: FastifyRequest, server: NewServerBody['server']) {

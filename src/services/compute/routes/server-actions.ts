@@ -9,6 +9,7 @@ import * as hostRequests from '../logic/host-requests.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
 import { type ActionHandlers, simple, strict } from './action-handler.ts'
+import { adminActions } from './admin-actions.ts'
 import { Metadata, Name, since } from './common.ts'
 import { findServer, targetOf } from './find-server.ts'
 import { rebuildActions } from './rebuild-actions.ts'
@@ -18,6 +19,7 @@ const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S'
 /** Key of the body → what it does. Source: Compute API reference, "Servers - run an action (servers, action)". */
 const handlers: ActionHandlers = {
   ...rebuildActions,
+  ...adminActions,
   'os-start': simple('servers:start', 'start'),
   'os-stop': simple('servers:stop', 'stop'),
   pause: simple('os-pause-server:pause', 'pause'),

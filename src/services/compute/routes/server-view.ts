@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { seconds } from '../../../platform/clock.ts'
 import type { Db } from '../../../platform/db/database.ts'
+import * as groupRows from '../db/server-groups.ts'
 import * as metadataRows from '../db/server-metadata.ts'
 import * as tagRows from '../db/server-tags.ts'
 import type { Server } from '../db/servers.ts'
@@ -17,6 +18,8 @@ export interface Beside {
   tags: Map<string, string[]>
   /** By host; empty for those who may not see it. */
   hostStatus: Map<string, string>
+  /** Only for one server's own view. */
+  groupIds: string[]
 }
 
 export async function loadBeside(
@@ -34,7 +37,8 @@ export async function loadBeside(
       ? hostStatuses(deps, db)
       : new Map<string, string>(),
   ])
-  return { ports, metadata, tags, hostStatus }
+  const groupId = ids.length === 1 && since(request, '2.71') ? await groupRows.ofServer(db, ids[0]!) : null
+  return { ports, metadata, tags, hostStatus, groupIds: groupId === null ? [] : [groupId] }
 }
 
 /** Of hosts with a compute service, in Nova's words. */
@@ -102,7 +106,7 @@ export function detailView(
   if (since(request, '2.63')) view.trusted_image_certificates = null
   if (since(request, '2.73')) view.locked_reason = server.lockedReason
   if (allAttributes) Object.assign(view, attributesView(request, server, beside))
-  if (serverGroups && since(request, '2.71')) view.server_groups = []
+  if (serverGroups && since(request, '2.71')) view.server_groups = beside.groupIds
   return view
 }
 

@@ -4,5 +4,6 @@ import { catalog } from './002-catalog.ts'
 import { firstFlavors } from './003-first-flavors.ts'
 import { aggregates } from './004-aggregates.ts'
 import { goals } from './005-goals.ts'
+import { serverGroups } from './006-server-groups.ts'
 
-export const migrations: readonly Migration[] = [servers, catalog, firstFlavors, aggregates, goals]
+export const migrations: readonly Migration[] = [servers, catalog, firstFlavors, aggregates, goals, serverGroups]
