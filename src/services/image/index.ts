@@ -17,6 +17,8 @@ import { imageFault } from './routes/fault.ts'
 import { imageDataRoutes } from './routes/image-data.ts'
 import { imageMemberRoutes } from './routes/image-members.ts'
 import { imageRoutes } from './routes/images.ts'
+import { metadefContentRoutes } from './routes/metadef-contents.ts'
+import { metadefNamespaceRoutes } from './routes/metadef-namespaces.ts'
 import { refuseTrailingSlash } from './routes/shared.ts'
 import { versionRoutes } from './routes/versions.ts'
 
@@ -73,6 +75,8 @@ export function createImage(
   imageRoutes(app, deps)
   imageDataRoutes(app, deps)
   imageMemberRoutes(app, deps)
+  metadefNamespaceRoutes(app, deps)
+  metadefContentRoutes(app, deps)
 
   return {
     name: 'image',

@@ -5,6 +5,8 @@ const member = 'role:member and project_id:%(project_id)s'
 const reader = 'role:reader and project_id:%(project_id)s'
 const anyoneWhoSees =
   "(project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s)"
+const metadefAdmin = 'rule:metadef_admin'
+const inNamespace = "role:admin or (role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
 
 /**
  * Upstream's rule names and defaults; rules of what does not exist here are absent.
@@ -29,4 +31,32 @@ export const imagePolicy: Rules = {
   modify_member: `${admin} or (role:member and project_id:%(member_id)s)`,
   deactivate: `${admin} or (${member})`,
   reactivate: `${admin} or (${member})`,
+  metadef_default: '',
+  metadef_admin: 'role:admin',
+  get_metadef_namespace: inNamespace,
+  get_metadef_namespaces: `role:admin or (${reader})`,
+  modify_metadef_namespace: metadefAdmin,
+  add_metadef_namespace: metadefAdmin,
+  delete_metadef_namespace: metadefAdmin,
+  get_metadef_object: inNamespace,
+  get_metadef_objects: inNamespace,
+  modify_metadef_object: metadefAdmin,
+  add_metadef_object: metadefAdmin,
+  delete_metadef_object: metadefAdmin,
+  list_metadef_resource_types: inNamespace,
+  get_metadef_resource_type: inNamespace,
+  add_metadef_resource_type_association: metadefAdmin,
+  remove_metadef_resource_type_association: metadefAdmin,
+  get_metadef_property: inNamespace,
+  get_metadef_properties: inNamespace,
+  modify_metadef_property: metadefAdmin,
+  add_metadef_property: metadefAdmin,
+  remove_metadef_property: metadefAdmin,
+  get_metadef_tag: inNamespace,
+  get_metadef_tags: inNamespace,
+  modify_metadef_tag: metadefAdmin,
+  add_metadef_tag: metadefAdmin,
+  add_metadef_tags: metadefAdmin,
+  delete_metadef_tag: metadefAdmin,
+  delete_metadef_tags: metadefAdmin,
 }

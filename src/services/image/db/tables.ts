@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Migration } from '../../../platform/db/database.ts'
+import { metadefMigration } from './metadef-tables.ts'
 
 export type Status = 'queued' | 'saving' | 'active' | 'deactivated' | 'killed'
 export type Visibility = 'private' | 'shared' | 'community' | 'public'
@@ -160,4 +161,5 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  metadefMigration,
 ]
