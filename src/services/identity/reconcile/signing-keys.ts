@@ -13,7 +13,7 @@ export function signingKeyReconciler(keys: TokenKeys, tokenMs: number): Reconcil
       const before = keys.list().length
       keys.retire(tokenMs + graceMs)
       const now = keys.list().length
-      return { keys: now, forgotten: Math.max(0, before - now) }
+      return { forgotten: Math.max(0, before - now) }
     },
   }
 }
