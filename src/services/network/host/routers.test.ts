@@ -22,6 +22,8 @@ test('routers', async (t) => {
   const outside = await cloud.network({ external: true, subnets: [range] })
   assert.equal(outside.report.state, 'present', outside.report.message ?? '')
 
+  const made: string[] = []
+
   async function tenant(cidr: string, gateway: string) {
     const inside = subnet(cidr, gateway)
     const { networkId } = await cloud.network({ subnets: [inside] })
@@ -31,7 +33,9 @@ test('routers', async (t) => {
       async server(ipAddress: string) {
         const fixedIps = [{ subnetId: inside.subnetId, ipAddress }]
         const { portId } = await cloud.port({ networkId, fixedIps, securityGroupIds: [groupId] })
-        return cloud.server([{ portId, networkId }])
+        const server = await cloud.server([{ portId, networkId }])
+        made.push(server.id)
+        return server
       },
     }
   }
@@ -149,8 +153,12 @@ test('routers', async (t) => {
   })
 
   await t.test('removeEverything takes routers too', async () => {
+    for (const id of made) {
+      const signal = AbortSignal.timeout(20_000)
+      await engine.engine.send('DELETE', `/containers/${id}`, { query: { force: true }, signal })
+    }
     await cloud.stop()
-    await removeEverything(cloud.cloudId, { stateDir: cloud.stateDir })
+    await removeEverything(cloud.cloudId, { engine: engine.engine, stateDir: cloud.stateDir })
     assert.ok(!(await listNamespaces()).includes(routerNamespaceOf(wish.routerId)))
   })
 })
