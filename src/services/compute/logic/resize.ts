@@ -16,12 +16,18 @@ import { power } from './states.ts'
 
 type Server = serverRows.Server
 
+export interface Wanted {
+  flavorId: string
+  diskConfig: Server['diskConfig']
+}
+
 /**
  * Records that a server shall have the limits of another flavor, where it is and without a stop. Until it is confirmed
  * or reverted, the host keeps room for the bigger of the two.
  * @throws CloudError
  */
-export async function resize(deps: Deps, ctx: Context, id: string, flavorId: string): Promise<void> {
+export async function resize(deps: Deps, ctx: Context, id: string, wanted: Wanted): Promise<void> {
+  const { flavorId, diskConfig } = wanted
   const { database, clock, nudge } = deps.ground
   await database.write(async (trx) => {
     const at = clock.now()
@@ -52,7 +58,7 @@ export async function resize(deps: Deps, ctx: Context, id: string, flavorId: str
       ...{ user_id: ctx.userId, project_id: projectOf(ctx), created_at: at, updated_at: at },
     })
     await serverRows.update(trx, id, {
-      ...{ flavor: next, oldFlavor: server.flavor, goal: 'resized', taskState: 'resize_finish' },
+      ...{ flavor: next, oldFlavor: server.flavor, goal: 'resized', taskState: 'resize_finish', diskConfig },
       ...{ generation: server.generation + 1, tries: 0, retryAtMs: null },
       ...{ actionId: actions.get(id) ?? null, updatedAt: at },
     })

@@ -102,6 +102,8 @@ export const rebuildActions: ActionHandlers = {
       })
       if (since(request, '2.54')) view.key_name = server.keyName
       if (since(request, '2.57')) view.user_data = server.userData
+      // Said once: this answer has it under its short name.
+      delete view['OS-EXT-SRV-ATTR:user_data']
       reply.code(202).header('location', `${(view.links as { href: string }[])[0]?.href}`)
       return { server: { ...view, adminPass: body.adminPass ?? newPassword() } }
     },
@@ -116,8 +118,10 @@ export const rebuildActions: ActionHandlers = {
       },
       strict,
     ),
-    async run(deps, request, reply, server, { flavorRef }: { flavorRef: string | number }) {
-      await resizing.resize(deps, request.ctx, server.id, String(flavorRef).split('/').at(-1)!)
+    async run(deps, request, reply, server, wanted: Resized) {
+      const flavorId = String(wanted.flavorRef).split('/').at(-1)!
+      const diskConfig = wanted['OS-DCF:diskConfig'] ?? server.diskConfig
+      await resizing.resize(deps, request.ctx, server.id, { flavorId, diskConfig })
       return reply.code(202).send()
     },
   },
@@ -168,6 +172,10 @@ export const rebuildActions: ActionHandlers = {
   },
 }
 
+interface Resized {
+  flavorRef: string | number
+  'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL'
+}
 interface Unshelved {
   availability_zone?: string | null
   host?: string

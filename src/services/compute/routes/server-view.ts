@@ -92,7 +92,7 @@ export function detailView(
     flavor: flavorView(request, server),
     created: seconds(server.createdAt),
     updated: seconds(server.updatedAt),
-    addresses: addressesView(ports),
+    addresses: addressesView(ports, allAttributes),
     accessIPv4: server.accessIpV4 ?? '',
     accessIPv6: server.accessIpV6 ?? '',
     'OS-DCF:diskConfig': server.diskConfig,
