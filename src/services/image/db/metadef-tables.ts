@@ -1,3 +1,5 @@
+import { sql } from 'kysely'
+import { systemClock } from '../../../platform/clock.ts'
 import type { Migration } from '../../../platform/db/database.ts'
 
 export type MetadefKind = 'object' | 'property' | 'tag' | 'resource_type'
@@ -83,5 +85,25 @@ export const metadefMigration: Migration = {
       .addColumn('created_at', 'text', (c) => c.notNull())
       .addColumn('updated_at', 'text', (c) => c.notNull())
       .execute()
+  },
+}
+
+/** Those of the resource types upstream's definitions come with that there is a use for: dashboards offer them. */
+const resourceTypes = [
+  'OS::Cinder::Volume',
+  'OS::Glance::Image',
+  'OS::Nova::Aggregate',
+  'OS::Nova::Flavor',
+  'OS::Nova::Server',
+]
+
+export const metadefSeedMigration: Migration = {
+  name: '0004-metadef-resource-types',
+  async up(db) {
+    const now = systemClock.now()
+    for (const name of resourceTypes) {
+      await sql`insert into image_metadef_resource_types (name, created_at, updated_at)
+        values (${name}, ${now}, ${now}) on conflict do nothing`.execute(db)
+    }
   },
 }

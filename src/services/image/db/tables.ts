@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Migration } from '../../../platform/db/database.ts'
-import { metadefMigration } from './metadef-tables.ts'
+import { metadefMigration, metadefSeedMigration } from './metadef-tables.ts'
 
 export type Status = 'queued' | 'saving' | 'active' | 'deactivated' | 'killed'
 export type Visibility = 'private' | 'shared' | 'community' | 'public'
@@ -162,4 +162,5 @@ export const migrations: readonly Migration[] = [
     },
   },
   metadefMigration,
+  metadefSeedMigration,
 ]

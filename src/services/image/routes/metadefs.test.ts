@@ -15,7 +15,7 @@ test('a namespace is made with all it contains, shown as a resource type has it,
     properties: { cpu },
     objects: [{ name: 'box', required: ['cpu'], properties: { cpu } }],
     tags: [{ name: 'small' }],
-    resource_type_associations: [{ name: 'OS::Glance::Image', prefix: 'hw_' }],
+    resource_type_associations: [{ name: 'Own::Type', prefix: 'hw_' }],
   }
   const made = await admin('POST', base, { json })
   assert.equal(made.status, 201, made.text)
@@ -24,12 +24,19 @@ test('a namespace is made with all it contains, shown as a resource type has it,
     [made.body.owner, made.body.protected, made.body.self, made.body.tags, made.body.properties],
     ['ops', false, `${base}/OS::Test`, [{ name: 'small' }], { cpu }],
   )
-  const shown = (await cloud.as('alpha')('GET', `${base}/OS::Test?resource_type=OS::Glance::Image`)).body
+  const shown = (await cloud.as('alpha')('GET', `${base}/OS::Test?resource_type=Own::Type`)).body
   assert.deepEqual(Object.keys(shown.properties), ['hw_cpu'])
   assert.deepEqual([shown.objects[0].required, Object.keys(shown.objects[0].properties)], [['hw_cpu'], ['hw_cpu']])
   assert.deepEqual(
     (await admin('GET', '/v2/metadefs/resource_types')).body.resource_types.map((one: { name: string }) => one.name),
-    ['OS::Glance::Image'],
+    [
+      'OS::Cinder::Volume',
+      'OS::Glance::Image',
+      'OS::Nova::Aggregate',
+      'OS::Nova::Flavor',
+      'OS::Nova::Server',
+      'Own::Type',
+    ],
   )
 
   const again = await admin('POST', base, { json })
@@ -40,7 +47,7 @@ test('a namespace is made with all it contains, shown as a resource type has it,
   const kept = await admin('DELETE', `${base}/New`)
   assert.equal(kept.status, 403)
   assert.match(kept.text, /Metadata definition namespace New is protected and cannot be deleted\./)
-  for (const inside of ['objects/box', 'properties/cpu', 'tags/small', 'resource_types/OS::Glance::Image', 'tags']) {
+  for (const inside of ['objects/box', 'properties/cpu', 'tags/small', 'resource_types/Own::Type', 'tags']) {
     assert.equal((await admin('DELETE', `${base}/New/${inside}`)).status, 403, inside)
   }
   await admin('PUT', `${base}/New`, { json: { namespace: 'New' } })
