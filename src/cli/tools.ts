@@ -28,6 +28,11 @@ export const tools: readonly Tool[] = [
   { program: 'conntrack', package: 'conntrack' },
   { program: 'busybox', package: 'busybox-static', static: true },
   { program: 'postgres', package: 'postgresql', test: true },
+  { program: 'docker', package: 'docker.io', test: true },
+  { program: 'skopeo', package: 'skopeo', test: true },
+  { program: 'openstack', package: 'python3-openstackclient', test: true },
+  { program: 'nova', package: 'python3-novaclient', test: true },
+  { program: 'glance', package: 'python3-glanceclient', test: true },
 ]
 
 /** Programs of the system live here even when a user's own PATH leaves them out; PostgreSQL keeps its own to itself. */
