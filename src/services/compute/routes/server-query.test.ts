@@ -108,11 +108,16 @@ test('a page costs the same number of queries, however long it is', async (t) =>
     queries++
     return all.apply(this, values)
   })
+  // The least of some: the loops ask questions of their own meanwhile.
   const count = async () => {
-    queries = 0
-    const { status } = await cloud.as('demo').get('compute', '/v2.1/servers/detail', latest)
-    assert.equal(status, 200)
-    return queries
+    let least = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 5; i++) {
+      queries = 0
+      const { status } = await cloud.as('demo').get('compute', '/v2.1/servers/detail', latest)
+      assert.equal(status, 200)
+      least = Math.min(least, queries)
+    }
+    return least
   }
   const one = await count()
   assert.equal((await cloud.create('demo', { min_count: 30 })).status, 202)
