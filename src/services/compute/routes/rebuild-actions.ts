@@ -95,7 +95,7 @@ export const rebuildActions: ActionHandlers = {
       const body = check<Rebuilt>(rebuilt(request.microversion), value)
       const wanted = { imageId: dashed(body.imageRef), changes: changesOf(body), metadata: body.metadata ?? null }
       const server = await rebuild(deps, request.ctx, before.id, wanted)
-      const beside = await loadBeside(deps, deps.ground.database.read, request, [server])
+      const beside = await loadBeside(deps, deps.ground.database.read, request, [server], 'one')
       const view = detailView(request, server, beside, {
         serverGroups: true,
         allAttributes: since(request, '2.75'),

@@ -22,11 +22,13 @@ export interface Beside {
   groupIds: string[]
 }
 
+/** `one`: for a server's own view, which shows what a list leaves out. */
 export async function loadBeside(
   deps: Deps,
   db: Db,
   request: FastifyRequest,
   servers: readonly Server[],
+  view: 'one' | 'list' = 'list',
 ): Promise<Beside> {
   const ids = servers.map((server) => server.id)
   const [ports, metadata, tags, hostStatus] = await Promise.all([
@@ -37,7 +39,7 @@ export async function loadBeside(
       ? hostStatuses(deps, db)
       : new Map<string, string>(),
   ])
-  const groupId = ids.length === 1 && since(request, '2.71') ? await groupRows.ofServer(db, ids[0]!) : null
+  const groupId = view === 'one' && since(request, '2.71') ? await groupRows.ofServer(db, ids[0]!) : null
   return { ports, metadata, tags, hostStatus, groupIds: groupId === null ? [] : [groupId] }
 }
 

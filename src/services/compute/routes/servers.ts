@@ -88,7 +88,7 @@ export function serverRoutes(app: App, deps: Deps): void {
 
   app.get('/servers/:id', { config: { policy: rule('show'), check: 'handler' }, schema: one }, async (request) => {
     const server = await findServer(deps, request, request.params.id)
-    const beside = await loadBeside(deps, read, request, [server])
+    const beside = await loadBeside(deps, read, request, [server], 'one')
     return { server: detailView(request, server, beside, { serverGroups: true }) }
   })
 
@@ -107,7 +107,7 @@ export function serverRoutes(app: App, deps: Deps): void {
         ...(wanted.accessIPv6 === undefined ? {} : { accessIpV6: canonicalIpV6(wanted.accessIPv6) }),
         ...(wanted['OS-DCF:diskConfig'] === undefined ? {} : { diskConfig: wanted['OS-DCF:diskConfig'] }),
       })
-      const beside = await loadBeside(deps, read, request, [server])
+      const beside = await loadBeside(deps, read, request, [server], 'one')
       // The answer has shown every attribute only from 2.75 on.
       const options = { serverGroups: true, allAttributes: since(request, '2.75') }
       return { server: detailView(request, server, beside, options) }
