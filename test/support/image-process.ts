@@ -12,8 +12,8 @@ import { layerOf, savedArchive, testIdentity } from './image.ts'
 import { digestOf, registryClient } from './push.ts'
 
 /**
- * A process of its own, to be killed: `node image-process.ts STATE_DIR FAULT (upload | push | collect | delete ID)`. Works on a
- * migrated database `test.sqlite` in the state directory.
+ * A process of its own, to be killed: `node image-process.ts STATE_DIR FAULT (upload | import | push | collect | delete ID)`.
+ * Works on a migrated database `test.sqlite` in the state directory.
  */
 const [stateDir = '', fault = '', verb = '', id = ''] = process.argv.slice(2)
 const log = newLogger('silent')
@@ -42,6 +42,15 @@ if (verb === 'upload') {
   const made = JSON.parse(await call('POST', '/v2/images', 'application/json', attributes))
   const archive = await savedArchive([await layerOf('hello', 'world')])
   await call('PUT', `/v2/images/${made.id}/file`, 'application/octet-stream', archive)
+}
+if (verb === 'import') {
+  const attributes = JSON.stringify({ container_format: 'docker', disk_format: 'raw', name: 'crash' })
+  const made = JSON.parse(await call('POST', '/v2/images', 'application/json', attributes))
+  const archive = await savedArchive([await layerOf('hello', id || 'world')])
+  const data = id === 'broken' ? Buffer.from('no archive') : archive
+  await call('PUT', `/v2/images/${made.id}/stage`, 'application/octet-stream', data)
+  await call('POST', `/v2/images/${made.id}/import`, 'application/json', '{"method":{"name":"glance-direct"}}')
+  for (const loop of image.loops) await loop.run(AbortSignal.timeout(30_000))
 }
 if (verb === 'delete') await call('DELETE', `/v2/images/${id}`, 'application/json', '')
 if (verb === 'push') {

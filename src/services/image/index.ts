@@ -12,14 +12,17 @@ import { imagesFor } from './logic/pushes.ts'
 import { tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
 import { checksumLoop, checksumReconciler } from './reconcile/checksums.ts'
+import { importLoop, importReconciler } from './reconcile/imports.ts'
 import { uploadReconciler } from './reconcile/uploads.ts'
 import { imageFault } from './routes/fault.ts'
 import { imageDataRoutes } from './routes/image-data.ts'
 import { imageMemberRoutes } from './routes/image-members.ts'
 import { imageRoutes } from './routes/images.ts'
+import { importRoutes } from './routes/imports.ts'
 import { metadefContentRoutes } from './routes/metadef-contents.ts'
 import { metadefNamespaceRoutes } from './routes/metadef-namespaces.ts'
 import { refuseTrailingSlash } from './routes/shared.ts'
+import { taskRoutes } from './routes/tasks.ts'
 import { versionRoutes } from './routes/versions.ts'
 
 export type { Bootable, NewSnapshot } from './logic/boot.ts'
@@ -75,13 +78,15 @@ export function createImage(
   imageRoutes(app, deps)
   imageDataRoutes(app, deps)
   imageMemberRoutes(app, deps)
+  importRoutes(app, deps, () => ground.nudge(importLoop))
+  taskRoutes(app, deps)
   metadefNamespaceRoutes(app, deps)
   metadefContentRoutes(app, deps)
 
   return {
     name: 'image',
     app,
-    loops: [uploadReconciler(deps), checksumReconciler(deps)],
+    loops: [uploadReconciler(deps), checksumReconciler(deps), importReconciler(deps)],
     async start() {
       const { requeued, removed } = await tidy(deps)
       if (requeued + removed > 0) log.info({ requeued, removed }, 'put uploads of an earlier process in order')

@@ -1,11 +1,11 @@
 import type { Selectable } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
-import type { ImagesTable, Status, Visibility } from './tables.ts'
+import type { ImagesTable, ImportPhase, Status, Visibility } from './tables.ts'
 
 export interface Image {
   id: string
   name: string | null
-  status: Status
+  status: Status | ImportPhase
   visibility: Visibility
   owner: string | null
   diskFormat: string | null
@@ -38,7 +38,7 @@ const numberOrNull = (value: number | string | null): number | null => (value ==
 const imageOf = (row: Row): Image => ({
   id: row.id,
   name: row.name,
-  status: row.status,
+  status: row.import_phase ?? row.status,
   visibility: row.visibility,
   owner: row.owner,
   diskFormat: row.disk_format,
@@ -63,10 +63,14 @@ const imageOf = (row: Row): Image => ({
   tags: [],
 })
 
+const phaseOf = (status: Image['status']): ImportPhase | null =>
+  status === 'uploading' || status === 'importing' ? status : null
+
 const rowOf = (image: Image): Row => ({
   id: image.id,
   name: image.name,
-  status: image.status,
+  status: image.status === 'uploading' || image.status === 'importing' ? 'queued' : image.status,
+  import_phase: phaseOf(image.status),
   visibility: image.visibility,
   owner: image.owner,
   disk_format: image.diskFormat,
@@ -143,8 +147,8 @@ export async function remove(trx: Trx, id: string): Promise<void> {
 export async function requeueUploadsOf(trx: Trx, uploader: string, live: readonly string[]): Promise<number> {
   let update = trx
     .updateTable('image_images')
-    .set({ status: 'queued', upload_key: null, uploader: null })
-    .where('status', '=', 'saving')
+    .set({ status: 'queued', import_phase: null, upload_key: null, uploader: null })
+    .where((eb) => eb.or([eb('status', '=', 'saving'), eb('import_phase', '=', 'uploading')]))
     .where('uploader', '=', uploader)
   if (live.length > 0) update = update.where('upload_key', 'not in', live)
   const { numUpdatedRows } = await update.executeTakeFirst()

@@ -99,18 +99,20 @@ function conditionSql(condition: Condition): Expression<SqlBool> {
       where name = ${condition.property} and value = ${condition.value})`
   }
   if (condition.op === 'in') {
-    return condition.value.length === 0
-      ? sql`1 = 0`
-      : sql`${sql.ref(condition.column)} in (${sql.join(condition.value)})`
+    return condition.value.length === 0 ? sql`1 = 0` : sql`${shown(condition.column)} in (${sql.join(condition.value)})`
   }
-  return sql`${sql.ref(condition.column)} ${sql.raw(condition.op)} ${condition.value}`
+  return sql`${shown(condition.column)} ${sql.raw(condition.op)} ${condition.value}`
 }
+
+/** A column as the image shows it: one whose data is staged has its phase for a status. */
+const shown = (column: Column): Expression<string | number> =>
+  column === 'status' ? sql`coalesce(import_phase, status)` : sql.ref(column)
 
 /** Null sorts first ascending and last descending, on both engines alike. */
 function sortable(key: SortKey): Expression<string | number> {
   if (key === 'size') return sql`coalesce(size, -1)`
   if (key === 'name' || key === 'container_format' || key === 'disk_format') return sql`coalesce(${sql.ref(key)}, '')`
-  return sql.ref(key)
+  return shown(key)
 }
 
 function sortValue(image: Image, key: SortKey): string | number {

@@ -1,8 +1,11 @@
 import { sql } from 'kysely'
 import type { Migration } from '../../../platform/db/database.ts'
+import { importMigration } from './import-tables.ts'
 import { metadefMigration, metadefSeedMigration } from './metadef-tables.ts'
 
 export type Status = 'queued' | 'saving' | 'active' | 'deactivated' | 'killed'
+/** Of an image whose data is staged; its `status` is `queued` meanwhile. */
+export type ImportPhase = 'uploading' | 'importing'
 export type Visibility = 'private' | 'shared' | 'community' | 'public'
 export type MemberStatus = 'pending' | 'accepted' | 'rejected'
 
@@ -27,13 +30,14 @@ export interface ImagesTable {
   updated_at: string
   /** Where the data is; null until there is any. */
   blob_key: string | null
-  /** While `saving`: where the data is going to be. Named before the file exists, so that no sweep takes it. */
+  /** While `saving`, `uploading` or `importing`: where the data is or is going to be. Named before the file exists, so that no sweep takes it. */
   upload_key: string | null
-  /** While `saving`: the host of the control process that receives the data. */
+  /** The host of the control process that receives the data; null again when it has. */
   uploader: string | null
   /** Of container images: the engine's id of the image, and what it is pulled by. */
   config_digest: string | null
   manifest_digest: string | null
+  import_phase: ImportPhase | null
 }
 
 export interface PropertiesTable {
@@ -163,4 +167,5 @@ export const migrations: readonly Migration[] = [
   },
   metadefMigration,
   metadefSeedMigration,
+  importMigration,
 ]

@@ -2,14 +2,13 @@ import type { Context } from '../../../platform/auth/context.ts'
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import { NotFound } from '../../../platform/errors.ts'
 import * as imageRows from '../db/images.ts'
-import type { Status } from '../db/tables.ts'
-import { type Deps, get, newImage, removeRow, repositoryOf } from './images.ts'
+import { type Deps, get, type Image, newImage, removeRow, repositoryOf } from './images.ts'
 
 /** What Compute needs to know of an image. */
 export interface Bootable {
   id: string
   name: string | null
-  status: Status
+  status: Image['status']
   owner: string | null
   minDiskGiB: number
   minRamMiB: number

@@ -185,7 +185,9 @@ export async function remove(deps: Deps, ctx: Context, id: string, allow: Allow)
     return image
   })
   faultPoint('image.delete.row')
-  const key = removed.blobKey
+  // Staged data belongs to no one else; what is still being staged removes itself.
+  const isStaged = removed.status === 'uploading' || removed.status === 'importing'
+  const key = isStaged && removed.uploader === null ? removed.uploadKey : removed.blobKey
   // Pushed repositories may have blobs in it: they came here first, and are kept once.
   if (key && !(await deps.registry.keysInUse(deps.database.read, [key])).has(key)) await deps.blobs.remove(key)
   faultPoint('image.delete.blobs')

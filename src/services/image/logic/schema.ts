@@ -140,7 +140,40 @@ const collectionOf = (name: string, item: object, links: readonly object[]) => (
   links,
 })
 
-/** By the name in their URL. Source: Image API v2 reference, "Image Schemas". */
+const taskStub = {
+  id: { description: 'An identifier for the task', pattern: baseProperties.id.pattern, type: 'string' },
+  type: {
+    description: 'The type of task represented by this content',
+    enum: ['import', 'api_image_import'],
+    type: 'string',
+  },
+  status: {
+    description: 'The current status of this task',
+    enum: ['pending', 'processing', 'success', 'failure'],
+    type: 'string',
+  },
+  owner: { description: 'An identifier for the owner of this task', type: 'string' },
+  image_id: { description: 'Image associated with the task', type: 'string' },
+  request_id: { description: 'Human-readable informative request-id', type: 'string' },
+  user_id: { description: 'User associated with the task', type: 'string' },
+  expires_at: { description: 'When this resource may be removed', type: nullable('string') },
+  created_at: { description: 'Datetime when this resource was created', type: 'string' },
+  updated_at: { description: 'Datetime when this resource was updated', type: 'string' },
+  self: { readOnly, type: 'string' },
+  schema: { readOnly, type: 'string' },
+}
+
+const taskSchema = {
+  name: 'task',
+  properties: {
+    ...taskStub,
+    input: { description: 'The parameters required by task, JSON blob', type: nullable('object') },
+    result: { description: 'The result of current task, JSON blob', type: nullable('object') },
+    message: { description: 'What there is to say, usually of a failure', type: 'string' },
+  },
+}
+
+/** By the name in their URL. Source: Image API v2 reference, "Image Schemas", "Task Schemas". */
 export const schemas: Readonly<Record<string, object>> = {
   image: imageSchema,
   images: collectionOf('images', imageSchema, [
@@ -154,4 +187,10 @@ export const schemas: Readonly<Record<string, object>> = {
     properties: { members: { type: 'array', items: memberSchema }, schema: { type: 'string' } },
     links: [{ rel: 'describedby', href: '{schema}' }],
   },
+  task: taskSchema,
+  tasks: collectionOf('tasks', { name: 'task', properties: taskStub }, [
+    { rel: 'first', href: '{first}' },
+    { rel: 'next', href: '{next}' },
+    { rel: 'describedby', href: '{schema}' },
+  ]),
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Context } from '../../../platform/auth/context.ts'
 import type { Stored } from '../../../platform/blobs/blobs.ts'
+import type { Trx } from '../../../platform/db/database.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import { newHexId } from '../../../platform/ids.ts'
@@ -58,14 +59,14 @@ async function store(
 }
 
 async function begin(
-  { database, uploader, sizeMaxBytes }: Deps,
+  deps: Deps,
   ctx: Context,
   id: string,
   key: string,
   announcedBytes: number | undefined,
   allow: Allow,
 ): Promise<Image> {
-  return database.write(async (trx) => {
+  return deps.database.write(async (trx) => {
     const image = await get(trx, ctx, id)
     allow('upload_image', image)
     if (image.status !== 'queued') {
@@ -78,11 +79,16 @@ async function begin(
     if (missing.length > 0) {
       throw new CloudError('badRequest', `Properties ${missing.join(', ')} must be set prior to saving data.`)
     }
-    if (sizeMaxBytes > 0 && announcedBytes !== undefined && announcedBytes > sizeMaxBytes) throw tooLarge(sizeMaxBytes)
-    const saving: Image = { ...image, status: 'saving', uploadKey: key, uploader }
+    refuseTooLarge(deps, announcedBytes)
+    const saving: Image = { ...image, status: 'saving', uploadKey: key, uploader: deps.uploader }
     await imageRows.save(trx, saving)
     return saving
   })
+}
+
+/** @throws CloudError for data that says beforehand that it is too long. */
+export function refuseTooLarge({ sizeMaxBytes }: Deps, announcedBytes: number | undefined): void {
+  if (sizeMaxBytes > 0 && announcedBytes !== undefined && announcedBytes > sizeMaxBytes) throw tooLarge(sizeMaxBytes)
 }
 
 const tooLarge = (most: number): CloudError =>
@@ -91,7 +97,8 @@ const tooLarge = (most: number): CloudError =>
 /** A sender that was cut off from power or network says nothing; without this its image would be `saving` for ever. */
 const idleMs = 300_000
 
-async function receive({ blobs, sizeMaxBytes }: Deps, data: Readable, key: string): Promise<Stored> {
+/** Data → a file of the store. @throws CloudError that says whose fault it was. */
+export async function receive({ blobs, sizeMaxBytes }: Deps, data: Readable, key: string): Promise<Stored> {
   try {
     return await blobs.put(data, { key, idleMs, ...(sizeMaxBytes > 0 ? { maxBytes: sizeMaxBytes } : {}) })
   } catch (thrown) {
@@ -105,15 +112,8 @@ async function receive({ blobs, sizeMaxBytes }: Deps, data: Readable, key: strin
   }
 }
 
-/** In one transaction the image has data and, if it is a container image, engines can pull it. */
-async function finish(
-  { database, registry, clock }: Deps,
-  id: string,
-  key: string,
-  stored: Stored,
-  index: ArchiveIndex | null,
-): Promise<void> {
-  await database.write(async (trx) => {
+async function finish(deps: Deps, id: string, key: string, stored: Stored, index: ArchiveIndex | null): Promise<void> {
+  await deps.database.write(async (trx) => {
     const image = await imageRows.find(trx, id)
     if (image?.status !== 'saving' || image.uploadKey !== key) {
       throw new CloudError(
@@ -121,28 +121,39 @@ async function finish(
         `Image ${id} could not be found after upload. The image may have been deleted during the upload.`,
       )
     }
-    const properties = { ...image.properties }
-    if (index) {
-      properties.architecture ??= architectureOf(index.architecture)
-      if (index.os !== 'linux') properties.os_type ??= index.os
-      await registry.publish(trx, repositoryOf(id), { ...index, blobKey: key })
-    }
-    await imageRows.save(trx, {
-      ...image,
-      status: 'active',
-      size: stored.size,
-      virtualSize: index ? index.unpackedBytes : image.diskFormat === 'raw' ? stored.size : null,
-      checksum: stored.md5,
-      osHashAlgo: 'sha512',
-      osHashValue: stored.sha512,
-      updatedAt: clock.now(),
-      blobKey: key,
-      uploadKey: null,
-      uploader: null,
-      configDigest: index?.configDigest ?? null,
-      manifestDigest: index?.manifest.digest ?? null,
-      properties,
-    })
+    await activate(deps, trx, image, stored, index)
+  })
+}
+
+/** In one transaction the image has data and, if it is a container image, engines can pull it. */
+export async function activate(
+  { registry, clock }: Deps,
+  trx: Trx,
+  image: Image,
+  { key, size, md5, sha512 }: Pick<Stored, 'key' | 'size' | 'md5' | 'sha512'>,
+  index: ArchiveIndex | null,
+): Promise<void> {
+  const properties = { ...image.properties }
+  if (index) {
+    properties.architecture ??= architectureOf(index.architecture)
+    if (index.os !== 'linux') properties.os_type ??= index.os
+    await registry.publish(trx, repositoryOf(image.id), { ...index, blobKey: key })
+  }
+  await imageRows.save(trx, {
+    ...image,
+    status: 'active',
+    size,
+    virtualSize: index ? index.unpackedBytes : image.diskFormat === 'raw' ? size : null,
+    checksum: md5,
+    osHashAlgo: 'sha512',
+    osHashValue: sha512,
+    updatedAt: clock.now(),
+    blobKey: key,
+    uploadKey: null,
+    uploader: null,
+    configDigest: index?.configDigest ?? null,
+    manifestDigest: index?.manifest.digest ?? null,
+    properties,
   })
 }
 

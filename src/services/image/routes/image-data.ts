@@ -75,7 +75,7 @@ async function syntheticOf(
 }
 
 /** Most clients read an answer only when they have sent everything; one that goes on for too long is cut off. */
-function drain(body: Readable): void {
+export function drain(body: Readable): void {
   const patience = setTimeout(() => body.destroy(), 60_000).unref()
   body.once('close', () => clearTimeout(patience)).resume()
 }

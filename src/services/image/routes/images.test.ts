@@ -281,7 +281,7 @@ test('tags, deactivation, schemas and versions', async (t) => {
   for (const name of ['image', 'images', 'member', 'members']) {
     assert.equal((await alpha('GET', `/v2/schemas/${name}`)).body.name, name)
   }
-  assert.equal((await alpha('GET', '/v2/info/import')).status, 404)
+  assert.equal((await alpha('GET', '/v2/schemas/others')).status, 404)
   const versions = await as('')('GET', '/')
   assert.equal(versions.status, 300)
   assert.deepEqual(versions.body.versions[0].status, 'CURRENT')
