@@ -31,7 +31,8 @@ export function dockerNetworks(ports: ServerOrder['ports']): { name: string; end
     const before = seen.get(networkId) ?? 0
     seen.set(networkId, before + 1)
     const name = before === 0 ? `qnet-${networkId}` : `qnet-${networkId}-${before}`
-    return { name, endpoint: { DriverOpts: { 'io.berth.port': portId } } }
+    const twin = before === 0 ? {} : { 'io.berth.twin': 'true' }
+    return { name, endpoint: { DriverOpts: { 'io.berth.port': portId, ...twin } } }
   })
 }
 

@@ -37,6 +37,8 @@ export const cloudLabel = 'io.berth.cloud'
 export const networkLabel = 'io.berth.network'
 /** The `DriverOpts` key by which a container's endpoint says which port it is. */
 export const portOption = 'io.berth.port'
+/** Beside it, for a further NIC on a network that the container is on already. */
+export const twinOption = 'io.berth.twin'
 
 /**
  * The Docker networks of a server's NICs, given their networks in NIC order. Docker joins a container to a network at

@@ -3,7 +3,7 @@ import type { Logger } from '../../../platform/log.ts'
 import type { PortOrder, SubnetFacts } from '../messages.ts'
 import type { CarriedNetwork } from './carried.ts'
 import { addExtraAddresses } from './extra-addresses.ts'
-import { portOption } from './names.ts'
+import { portOption, twinOption } from './names.ts'
 import type { Endpoint, OrderStore } from './orders.ts'
 import type { PluginMethods } from './plugin-server.ts'
 
@@ -61,7 +61,8 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
       const options = (request.Options ?? {}) as Record<string, unknown>
       const asked = (request.Interface ?? {}) as Record<string, string>
       const port = wantedPort(orders, options)
-      const { first } = addressesOf(port, subnetsOf(orders, port))
+      const twin = options[twinOption] === 'true'
+      const { first } = addressesOf(port, subnetsOf(orders, port), twin)
       // Docker refuses values for what it has set itself.
       const reply = {
         ...(asked.MacAddress || options[macOption] ? {} : { MacAddress: port.macAddress }),
@@ -69,7 +70,7 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
         ...(asked.AddressIPv6 || !first[6] ? {} : { AddressIPv6: first[6] }),
       }
       const endpointId = String(request.EndpointID)
-      await orders.put('endpoints', endpointId, { endpointId, portId: port.portId, sandboxKey: null })
+      await orders.put('endpoints', endpointId, { endpointId, portId: port.portId, sandboxKey: null, twin })
       return { Interface: reply }
     },
 
@@ -86,7 +87,7 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
       const sandboxKey = String(request.SandboxKey)
       const cut = new AbortController()
       leaving.set(endpoint.endpointId, cut)
-      const { more } = addressesOf(port, subnets)
+      const { more } = addressesOf(port, subnets, endpoint.twin === true)
       if (more.length > 0)
         addExtraAddresses(sandboxKey, port.macAddress, more, cut.signal).catch((error) => {
           if (!cut.signal.aborted) log.warn({ err: error, port: port.portId }, 'further addresses could not be set')
@@ -99,7 +100,8 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
         ...gateways(port, subnets),
         // Else Docker adds a NIC on a bridge of its own, past all isolation.
         DisableGatewayService: true,
-        StaticRoutes: subnets.flatMap(({ hostRoutes }) =>
+        // A twin's subnets have theirs by the NIC before it, and it has no address yet to reach a next hop by.
+        StaticRoutes: (endpoint.twin ? [] : subnets).flatMap(({ hostRoutes }) =>
           hostRoutes.flatMap(({ destination, nexthop }) =>
             destination.endsWith('/0') ? [] : [{ Destination: destination, RouteType: 0, NextHop: nexthop }],
           ),
@@ -141,15 +143,18 @@ function subnetsOf(orders: OrderStore, port: PortOrder): SubnetFacts[] {
   return [...ids].flatMap((id) => all.find((subnet) => subnet.subnetId === id) ?? [])
 }
 
-/** The first address of each version goes to Docker, which knows one of each; the others are set by us. */
-function addressesOf(port: PortOrder, subnets: readonly SubnetFacts[]) {
+/**
+ * The first address of each version goes to Docker, which knows one of each; the others are set by us. So are all of a
+ * twin's: Docker refuses a second NIC an address of a range that the first one has a route to.
+ */
+function addressesOf(port: PortOrder, subnets: readonly SubnetFacts[], twin: boolean) {
   const first: { 4?: string; 6?: string } = {}
   const more: string[] = []
   for (const { subnetId, ipAddress } of port.fixedIps) {
     const subnet = subnets.find((one) => one.subnetId === subnetId)
     if (!subnet) throw new Error(`subnet ${subnetId} of port ${port.portId} is not known here`)
     const address = `${ipAddress}/${subnet.cidr.split('/')[1]}`
-    if (first[subnet.ipVersion]) more.push(address)
+    if (twin || first[subnet.ipVersion]) more.push(address)
     else first[subnet.ipVersion] = address
   }
   return { first, more }

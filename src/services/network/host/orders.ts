@@ -10,6 +10,8 @@ export interface Endpoint {
   portId: string
   /** Set by `Join`: the container's namespace, once it is there. Null between `CreateEndpoint` and `Join`. */
   sandboxKey: string | null
+  /** A further NIC on a network that the container is on already. Absent in files written before there was such. */
+  twin?: boolean
 }
 
 /** What a host was told, and what Docker asked of it: enough to serve Docker before control speaks again. */
