@@ -219,7 +219,7 @@ test('a full disk is said, and what was begun is removed', async (t) => {
 const open = new Set([
   ...['GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /', 'GET /versions'],
   ...['GET /v2.1', 'GET /v2.1/', 'GET /v2', 'GET /v2.0', 'GET /v2/', 'GET /v2.0/', 'GET /v3', 'GET /v3/'],
-  ...['POST /v3/auth/tokens', 'POST /v3/users/:id/password'],
+  ...['POST /v3/auth/tokens', 'POST /v2.0/tokens', 'POST /v3/users/:id/password'],
 ])
 
 test('every route of every service refuses a caller without a token, but those that need none', async (t) => {
