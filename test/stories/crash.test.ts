@@ -26,8 +26,8 @@ interface Port {
 
 const source = fileURLToPath(new URL('../../src', import.meta.url))
 
-/** Passed by what a push, a router or a collection does, and killed there by the tests beside them. */
-const elsewhere = /^(registry|network\.router)\./
+/** Passed by what a push, a router, an import or a collection does, and killed there by the tests beside them. */
+const elsewhere = /^(registry|network\.router|image\.(import|stage))\./
 
 /** Every other `faultPoint('…')` in the source: a new one is tested without a word here. */
 async function faultPoints(): Promise<string[]> {
