@@ -92,6 +92,7 @@ async function stop(): Promise<void> {
   const { directory, process: child, admin } = await server
   await admin.end()
   const exited = new Promise((resolve) => child.once('exit', resolve))
+  child.ref() // else this process may be over first, and leave the directory
   // An immediate end: nothing of it is kept.
   child.kill('SIGQUIT')
   await exited
