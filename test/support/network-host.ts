@@ -11,7 +11,7 @@ import { createLocalBus } from '../../src/platform/bus/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { newLogger } from '../../src/platform/log.ts'
 import { type NetworkHost, type NetworkHostDeps, startNetworkHost } from '../../src/services/network/host/agent.ts'
-import { dockerNetworksOf, portOption } from '../../src/services/network/host/names.ts'
+import { dockerNetworksOf, portOption, twinOption } from '../../src/services/network/host/names.ts'
 import { removeEverything } from '../../src/services/network/host/remove.ts'
 import {
   type NetworkOrder,
@@ -145,7 +145,11 @@ export async function startTestNetworkHost(
         soon(),
       )
       const names = dockerNetworksOf(networkIds)
-      const endpoint = (i: number) => ({ DriverOpts: { [portOption]: nics[i]!.portId } })
+      // As the compute driver says it: see `dockerNetworks` there.
+      const endpoint = (i: number) => {
+        const twin = networkIds.indexOf(networkIds[i]!) < i ? { [twinOption]: 'true' } : {}
+        return { DriverOpts: { [portOption]: nics[i]!.portId, ...twin } }
+      }
       const id = await containers.create(
         engine,
         `test-${randomUUID()}`,

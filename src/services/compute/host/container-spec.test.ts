@@ -23,12 +23,16 @@ test('host names', () => {
 test('the second port of a network is on a Docker network of its own', () => {
   const ports = [port('p1', 'a'), port('p2', 'b'), port('p3', 'a'), port('p4', 'a')]
   assert.deepEqual(
-    dockerNetworks(ports).map(({ name, endpoint }) => [name, endpoint.DriverOpts?.['io.berth.port']]),
+    dockerNetworks(ports).map(({ name, endpoint }) => [
+      name,
+      endpoint.DriverOpts?.['io.berth.port'],
+      endpoint.DriverOpts?.['io.berth.twin'],
+    ]),
     [
-      ['qnet-a', 'p1'],
-      ['qnet-b', 'p2'],
-      ['qnet-a-1', 'p3'],
-      ['qnet-a-2', 'p4'],
+      ['qnet-a', 'p1', undefined],
+      ['qnet-b', 'p2', undefined],
+      ['qnet-a-1', 'p3', 'true'],
+      ['qnet-a-2', 'p4', 'true'],
     ],
   )
 })

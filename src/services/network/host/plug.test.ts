@@ -63,9 +63,9 @@ test('plugging servers in', async (t) => {
       await port(at([second, '10.0.1.4']), { defaultRoute: false }),
     ].map((portId) => ({ portId, networkId }))
     const server = await cloud.server(nics)
-    const { output } = await server.run(['ip', '-4', '-oneline', 'address'])
-    assert.match(output, /eth0\s+inet 10\.0\.0\.4/)
-    assert.match(output, /eth1\s+inet 10\.0\.1\.4/)
+    const addresses = async () => (await server.run(['ip', '-4', '-oneline', 'address'])).output
+    await until(async () => /eth1\s+inet 10\.0\.1\.4\/24/.test(await addresses()))
+    assert.match(await addresses(), /eth0\s+inet 10\.0\.0\.4\/24/)
     assert.equal((await server.run(['ip', 'route', 'show', 'default'])).output.trim(), 'default via 10.0.0.1 dev eth0')
     await containers.remove(engine.engine, server.id, soon())
     for (const { portId } of nics) await cloud.port({ portId, networkId, wish: 'absent' })
@@ -74,6 +74,20 @@ test('plugging servers in', async (t) => {
       assert.ok(!taps.includes(tapOf(portId)), 'the cable is gone')
       assert.equal(await linkExists(peerOf(portId)), false)
     }
+  })
+
+  await t.test('three NICs on one subnet, which Docker by itself refuses', async () => {
+    const last = [14, 15, 16]
+    const nics: { portId: string; networkId: string }[] = []
+    for (const n of last)
+      nics.push({ portId: await port(at([range, `10.0.0.${n}`]), { defaultRoute: n === 14 }), networkId })
+    const server = await cloud.server(nics)
+    const addresses = async () => (await server.run(['ip', '-4', '-oneline', 'address'])).output
+    for (const [i, n] of last.entries())
+      await until(async () => new RegExp(`eth${i}\\s+inet 10\\.0\\.0\\.${n}/24`).test(await addresses()))
+    assert.equal(await watcher.reaches('10.0.0.14'), true)
+    await containers.remove(engine.engine, server.id, soon())
+    for (const { portId } of nics) await cloud.port({ portId, networkId, wish: 'absent' })
   })
 
   const moving = await port(at([range, '10.0.0.6']))
