@@ -1,16 +1,16 @@
-import { createServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type Control, createControl } from '../../src/control.ts'
 import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
 import { createLocalBus } from '../../src/platform/bus/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { type Config, ports, type ServiceName, urlOf } from '../../src/platform/config.ts'
+import { type Config, type ServiceName, urlOf } from '../../src/platform/config.ts'
 import type { Database } from '../../src/platform/db/database.ts'
 import { newLogger } from '../../src/platform/log.ts'
 import { type FakeDriver, type FakeOptions, fakeDriver } from '../../src/services/compute/host/fake.ts'
 import { startComputeHost } from '../../src/services/compute/host/servers.ts'
 import { type Open, openTestSqlite, temporaryDirectory } from './databases.ts'
 import { fakeNetworkHost } from './fake-network.ts'
+import { claimPortBase } from './ports.ts'
 
 export interface Answer {
   status: number
@@ -57,31 +57,10 @@ export interface CloudOptions {
   config?: Partial<Config>
 }
 
-let clouds = 0
-
-/**
- * A base with every port free: below the range that outgoing connections take, above the ports that `fetch` refuses to
- * speak to.
- */
-async function freePortBase(): Promise<number> {
-  for (;;) {
-    const base = 6000 + ((process.pid * 7 + clouds++) % 160) * 100
-    const taken = await Promise.all(Object.values(ports).map((port) => isTaken(port + base)))
-    if (!taken.includes(true)) return base
-  }
-}
-
-const isTaken = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer()
-      .once('error', () => resolve(true))
-      .listen(port, '127.0.0.1', () => server.close(() => resolve(false)))
-  })
-
 /** The whole control plane on a real database, with simulated hosts: nothing runs, everything else is as it is. */
 export async function startCloud(t: TestContext, options: CloudOptions = {}): Promise<TestCloud> {
   const stateDir = await temporaryDirectory(t)
-  const config: Config = { ...base, stateDir, portBase: await freePortBase(), ...options.config }
+  const config: Config = { ...base, stateDir, portBase: await claimPortBase(t), ...options.config }
   const log = newLogger('silent')
   const clock = systemClock
   const database = await (options.open ?? openTestSqlite)(t)

@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { startEngine } from '../../../test/support/engine.ts'
 import { layerOf, savedArchive, startImage } from '../../../test/support/image.ts'
+import { claimPortBase } from '../../../test/support/ports.ts'
 import * as images from '../../machine/docker/images.ts'
 import { ports } from '../../platform/config.ts'
 
 const soon = () => AbortSignal.timeout(60_000)
 const docker = { container_format: 'docker', disk_format: 'raw' }
-
-/** The reference of an image names the port, so it must be known before anything listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
 
 /** A cloud with one container image; `get` asks the registry. */
 async function published(t: TestContext) {
@@ -114,8 +104,10 @@ test('manifests and blobs by digest, in ranges, and what is not there', async (t
 
 test('the Engine pulls an image by digest, layer by layer, and only what it lacks', async (t) => {
   const { engine } = await startEngine(t)
-  const port = await freePort()
-  const cloud = await startImage(t, { config: { portBase: port - ports.registry } })
+  // The reference of an image names the port, so it must be known before anything listens.
+  const portBase = await claimPortBase(t)
+  const port = portBase + ports.registry
+  const cloud = await startImage(t, { config: { portBase } })
   const app = cloud.registry.app!
   const fetched: string[] = []
   app.addHook('onResponse', async (request) => {
