@@ -156,6 +156,12 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     fallback: true,
     help: 'Masquerade what servers on external networks send beyond this machine.',
   },
+  {
+    key: 'metadataProxySharedSecret',
+    kind: 'text',
+    fallback: '',
+    help: "Signs a server's id between a host and the metadata service. Empty: made at the first start.",
+  },
   { key: 'tokenHours', kind: 'number', fallback: 1, check: above(0), help: 'How long a token is good for.' },
   {
     key: 'identityV2',

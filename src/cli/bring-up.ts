@@ -55,7 +55,9 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     writeCredentials(config, secrets)
     if (engine.own) stopWatching = watchEngine(engine.own, log)
     const start = await loading
-    cloud = await start({ ...config, engineSocket: engine.socket }, log, { cloudId, ...secrets }, step)
+    const metadataProxySharedSecret = config.metadataProxySharedSecret || secrets.metadataSecret
+    const known = { ...config, engineSocket: engine.socket, metadataProxySharedSecret }
+    cloud = await start(known, log, { cloudId, ...secrets }, step)
     await firstServerSettled(cloud, step)
     progress.ready(await summaryOf(config, cloud))
     giveBackMemory()

@@ -34,6 +34,8 @@ export const statePaths = (stateDir: string) => ({
 export interface Secrets {
   readonly adminPassword: string
   readonly demoPassword: string
+  /** Between hosts and the metadata service. */
+  readonly metadataSecret: string
 }
 
 /** What may lie in a directory before a cloud is made in it: settings, and what a start that was cut off left. */
@@ -99,13 +101,18 @@ export function ensureSecrets(stateDir: string): Secrets {
   const path = statePaths(stateDir).secrets
   const text = readIfThere(path)
   if (text === undefined) {
-    const made: Secrets = { adminPassword: newSecret(), demoPassword: newSecret() }
+    const made: Secrets = { adminPassword: newSecret(), demoPassword: newSecret(), metadataSecret: newSecret() }
     writePrivate(path, `${JSON.stringify(made, null, 2)}\n`)
     return made
   }
   try {
-    const { adminPassword, demoPassword } = JSON.parse(text) as Partial<Secrets>
-    if (typeof adminPassword === 'string' && typeof demoPassword === 'string') return { adminPassword, demoPassword }
+    const { adminPassword, demoPassword, metadataSecret } = JSON.parse(text) as Partial<Secrets>
+    if (typeof adminPassword === 'string' && typeof demoPassword === 'string') {
+      if (typeof metadataSecret === 'string') return { adminPassword, demoPassword, metadataSecret }
+      const grown: Secrets = { adminPassword, demoPassword, metadataSecret: newSecret() } // of an earlier version
+      writePrivate(path, `${JSON.stringify(grown, null, 2)}\n`)
+      return grown
+    }
   } catch {
     // Falls through: half a file and a wrong one are the same to whoever must mend it.
   }

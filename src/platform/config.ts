@@ -37,6 +37,8 @@ export interface Config {
   publicCidr: string
   /** Masquerade what servers on external networks send beyond this machine. */
   publicNat: boolean
+  /** What a host signs a server's id with when it passes a request on to the metadata service; never empty at run time. */
+  metadataProxySharedSecret: string
   tokenHours: number
   securityCompliance: SecurityCompliance
   /** The API of before 2014, for old clients. */
@@ -54,6 +56,7 @@ export interface Config {
 export const ports = {
   identity: 5000,
   compute: 8774,
+  metadata: 8775,
   placement: 8778,
   image: 9292,
   network: 9696,

@@ -172,6 +172,7 @@ const base: Config = {
   engineUserNamespaces: 'off',
   publicCidr: '198.18.4.0/24',
   publicNat: false,
+  metadataProxySharedSecret: 'metadata-secret',
   tokenHours: 1,
   securityCompliance: {
     lockoutFailureAttempts: 0,

@@ -75,6 +75,7 @@ export const testConfig: Config = {
   engineUserNamespaces: 'auto',
   publicCidr: '198.18.4.0/24',
   publicNat: false,
+  metadataProxySharedSecret: 'metadata-secret',
   tokenHours: 12,
   securityCompliance: {
     lockoutFailureAttempts: 0,
