@@ -12,6 +12,7 @@ export type Kind =
   | 'unsupportedMedia'
   | 'overQuota'
   | 'rateLimited'
+  | 'notImplemented'
   | 'unavailable'
   | 'noSpace'
   | 'internal'

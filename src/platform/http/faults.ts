@@ -40,6 +40,7 @@ export const statusOf: Readonly<Record<Kind, number>> = {
   unsupportedMedia: 415,
   overQuota: 403,
   rateLimited: 429,
+  notImplemented: 501,
   unavailable: 503,
   noSpace: 507,
   internal: 500,

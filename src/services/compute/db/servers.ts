@@ -176,3 +176,27 @@ export async function namesByHost(
   }
   return all
 }
+
+/** What each project's servers hold of a host. */
+export async function usageByProject(
+  db: Db,
+  host: string,
+): Promise<{ projectId: string; vcpus: number; memoryMiB: number; diskGiB: number }[]> {
+  const rows = await db
+    .selectFrom('compute_servers')
+    .select((eb) => [
+      'project_id',
+      eb.fn.sum<number>('vcpus').as('vcpus'),
+      eb.fn.sum<number>('memory_mib').as('memory'),
+      eb.fn.sum<number>('disk_gib').as('disk'),
+    ])
+    .where('deleted', '=', notDeleted)
+    .where('host', '=', host)
+    .groupBy('project_id')
+    .orderBy('project_id')
+    .execute()
+  return rows.map((row) => ({
+    projectId: row.project_id,
+    ...{ vcpus: Number(row.vcpus), memoryMiB: Number(row.memory), diskGiB: Number(row.disk) },
+  }))
+}

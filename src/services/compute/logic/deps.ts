@@ -19,11 +19,11 @@ export interface Deps {
   readonly bus: Bus
   readonly identity: Pick<IdentityService, 'mintToken' | 'projects'>
   readonly placement: PlacementService
-  readonly image: Pick<ImageService, 'bootable' | 'createSnapshot' | 'fail' | 'remove' | 'uploadUrl'>
+  readonly image: Pick<ImageService, 'app' | 'name' | 'bootable' | 'createSnapshot' | 'fail' | 'remove' | 'uploadUrl'>
   readonly registry: Pick<RegistryService, 'pullToken'>
   readonly network: Pick<
     NetworkService,
-    'plugServer' | 'checkNetworks' | 'unplugServer' | 'serverPorts' | 'computeGroups' | 'moveServer'
+    'app' | 'name' | 'plugServer' | 'checkNetworks' | 'unplugServer' | 'serverPorts' | 'computeGroups' | 'moveServer'
   >
   readonly hosts: Hosts
 }

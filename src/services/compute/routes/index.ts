@@ -7,14 +7,22 @@ import { versions } from '../versions.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { availabilityZoneRoutes } from './availability-zones.ts'
 import { extensionRoutes } from './extensions.ts'
+import { externalEventRoutes } from './external-events.ts'
 import { flavorAccessRoutes } from './flavor-access.ts'
 import { flavorExtraSpecRoutes } from './flavor-extra-specs.ts'
 import { flavorRoutes } from './flavors.ts'
+import { floatingIpRoutes } from './floating-ips.ts'
+import { goneRoutes } from './gone.ts'
+import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
+import { imageMetadataRoutes } from './image-metadata.ts'
+import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keypairRoutes } from './keypairs.ts'
 import { limitRoutes } from './limits.ts'
 import { migrationRoutes } from './migrations.ts'
+import { neighbourlessRoutes } from './neighbourless.ts'
+import { networkRoutes } from './networks.ts'
 import { quotaClassRoutes } from './quota-classes.ts'
 import { quotaSetRoutes } from './quota-sets.ts'
 import { securityGroupRoutes } from './security-groups.ts'
@@ -28,6 +36,7 @@ import { serverTagRoutes } from './server-tags.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
 import { tenantUsageRoutes } from './tenant-usage.ts'
+import { usageAuditLogRoutes } from './usage-audit-log.ts'
 import { versionRoutes } from './versions.ts'
 
 const chapters = [
@@ -36,6 +45,8 @@ const chapters = [
   ...[hypervisorRoutes, serviceRoutes, availabilityZoneRoutes, limitRoutes, quotaSetRoutes, extensionRoutes],
   ...[serverGroupRoutes, migrationRoutes, tenantUsageRoutes, serverFactRoutes],
   ...[aggregateRoutes, quotaClassRoutes, securityGroupRoutes],
+  ...[imageRoutes, imageMetadataRoutes, networkRoutes, floatingIpRoutes, hostRoutes, externalEventRoutes],
+  ...[usageAuditLogRoutes, neighbourlessRoutes, goneRoutes],
 ]
 
 /**

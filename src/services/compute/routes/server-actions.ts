@@ -12,6 +12,7 @@ import { type ActionHandlers, simple, strict } from './action-handler.ts'
 import { adminActions } from './admin-actions.ts'
 import { Metadata, Name, since } from './common.ts'
 import { findServer, targetOf } from './find-server.ts'
+import { floatingIpActions } from './floating-ip-actions.ts'
 import { rebuildActions } from './rebuild-actions.ts'
 
 const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S' }) })
@@ -20,6 +21,7 @@ const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S'
 const handlers: ActionHandlers = {
   ...rebuildActions,
   ...adminActions,
+  ...floatingIpActions,
   'os-start': simple('servers:start', 'start'),
   'os-stop': simple('servers:stop', 'stop'),
   pause: simple('os-pause-server:pause', 'pause'),

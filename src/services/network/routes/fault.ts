@@ -15,6 +15,7 @@ const types: Readonly<Record<Kind, string>> = {
   unsupportedMedia: 'HTTPUnsupportedMediaType',
   overQuota: 'OverQuota',
   rateLimited: 'HTTPTooManyRequests',
+  notImplemented: 'HTTPNotImplemented',
   unavailable: 'ServiceUnavailable',
   noSpace: 'HTTPInsufficientStorage',
   internal: 'HTTPInternalServerError',
