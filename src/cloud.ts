@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import type { RunningCloud, StartCloud } from './cli/running-cloud.ts'
 import { createControl } from './control.ts'
 import { startHost } from './host.ts'
-import type { Rules } from './platform/auth/policy.ts'
+import type { Overrides } from './platform/auth/policy.ts'
 import { openFileBlobs } from './platform/blobs/file-store.ts'
 import { createLocalBus } from './platform/bus/local.ts'
 import { systemClock } from './platform/clock.ts'
@@ -77,7 +77,7 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
 }
 
 /** `policy.yaml` beside the database: rule → check string, over upstream's defaults. */
-async function readPolicy(stateDir: string): Promise<Rules> {
+async function readPolicy(stateDir: string): Promise<Overrides> {
   const path = join(stateDir, 'policy.yaml')
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return ''
@@ -87,5 +87,5 @@ async function readPolicy(stateDir: string): Promise<Rules> {
   if (typeof rules !== 'object' || Object.values(rules ?? {}).some((check) => typeof check !== 'string')) {
     throw new CloudError('badRequest', `${path} must hold lines of RULE: "CHECK"`)
   }
-  return rules as Rules
+  return rules as Overrides
 }

@@ -164,6 +164,24 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
   },
   { key: 'tokenHours', kind: 'number', fallback: 1, check: above(0), help: 'How long a token is good for.' },
   {
+    key: 'enforceScope',
+    kind: 'boolean',
+    fallback: false,
+    help: 'A policy rule takes tokens of its scope types only (system, domain, project), as oslo.policy enforces it.',
+  },
+  {
+    key: 'enforceNewDefaults',
+    kind: 'boolean',
+    fallback: false,
+    help: 'Only the new defaults of the policy count. Off: what a deprecated default allows stays allowed.',
+  },
+  {
+    key: 'adminProject',
+    kind: 'text',
+    fallback: 'admin',
+    help: "Administrators of this project of the domain Default are the cloud's under the new defaults. Empty: only those of the system.",
+  },
+  {
     key: 'identityV2',
     kind: 'boolean',
     fallback: true,

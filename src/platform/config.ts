@@ -41,6 +41,12 @@ export interface Config {
   metadataProxySharedSecret: string
   tokenHours: number
   securityCompliance: SecurityCompliance
+  /** oslo.policy's `enforce_scope`: a rule takes tokens of its scope types only. */
+  enforceScope: boolean
+  /** oslo.policy's `enforce_new_defaults`: deprecated defaults do not widen the new ones. */
+  enforceNewDefaults: boolean
+  /** Project of the domain Default whose administrators are the cloud's under the new defaults. */
+  adminProject: string
   /** The API of before 2014, for old clients. */
   identityV2: boolean
   cpuAllocationRatio: number

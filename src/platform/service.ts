@@ -1,4 +1,4 @@
-import type { Rules } from './auth/policy.ts'
+import type { Overrides } from './auth/policy.ts'
 import type { BlobStore } from './blobs/blobs.ts'
 import type { Bus } from './bus/bus.ts'
 import type { Clock } from './clock.ts'
@@ -18,7 +18,7 @@ export interface Ground {
   readonly blobs: BlobStore
   /** A hint that a loop has work; only ever after the transaction that made the work. */
   readonly nudge: (loop: string) => void
-  readonly policyOverrides: Rules
+  readonly policyOverrides: Overrides
   readonly log: Logger
   readonly clock: Clock
 }

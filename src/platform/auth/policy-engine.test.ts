@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Context, systemContext } from './context.ts'
+import { scoped } from './policy.ts'
 import { checkOverrides, createPolicy, readOverrides } from './policy-engine.ts'
 
 const alice: Context = {
@@ -106,6 +107,54 @@ test('rules refer to each other, in any order, and overrides win', () => {
   const another = createPolicy([rules], { 'image:get': 'rule:only_image_knows_this' })
   assert.equal(another.has('image:get'), false)
   assert.throws(() => wider.check('theirs', alice, {}), /no policy rule "theirs"/)
+})
+
+const history = {
+  boss: 'role:admin and (system_scope:all or is_admin_project:True)',
+  list: { check: 'rule:boss', scopeTypes: ['system', 'project'], deprecated: 'role:admin' },
+  own: { check: 'user_id:%(user_id)s', scopeTypes: ['project'] },
+} as const
+const chief = { ...alice, roles: ['admin'], projectId: 'p1', projectName: 'p', projectDomainId: 'default' }
+const [off, on] = [false, true].map((enforced) => ({
+  ...{ enforceScope: enforced, enforceNewDefaults: enforced, adminProject: 'admin' },
+}))
+const everyScope = {
+  project: chief,
+  'admin project': { ...chief, projectName: 'admin' },
+  'admin project of another domain': { ...chief, projectName: 'admin', projectDomainId: 'd2' },
+  domain: { ...chief, projectId: null, projectName: null, projectDomainId: null, domainId: 'default' },
+  system: { ...chief, projectId: null, projectName: null, projectDomainId: null, system: true },
+}
+const verdicts: [rule: string, scope: keyof typeof everyScope, lenient: boolean, strict: boolean][] = [
+  ['list', 'project', true, false],
+  ['list', 'admin project', true, true],
+  ['list', 'admin project of another domain', true, false],
+  ['list', 'domain', true, false],
+  ['list', 'system', true, true],
+  ['own', 'project', true, true],
+  ['own', 'domain', true, false],
+  ['own', 'system', true, false],
+]
+for (const [rule, scope, lenient, strict] of verdicts)
+  test(`oslo.policy’s switches: ${rule} by an administrator of ${scope} is ${lenient}, then ${strict}`, () => {
+    const target = { user_id: 'alice' }
+    for (const [switches, verdict] of [
+      [off, lenient],
+      [on, strict],
+    ] as const) {
+      const policy = createPolicy([history], {}, switches)
+      assert.equal(policy.check(rule, everyScope[scope], target), verdict)
+      assert.equal(policy.explain(rule, everyScope[scope], target).allowed, verdict)
+    }
+  })
+
+test('an override stands alone, but for the scopes', () => {
+  const policy = createPolicy([history], { list: 'role:auditor' }, off)
+  assert.equal(policy.check('list', chief, {}), false)
+  assert.equal(policy.check('list', { ...chief, roles: ['auditor'] }, {}), true)
+  const strict = createPolicy([scoped(['system'], { see: '' })], { see: 'role:auditor' }, on)
+  assert.equal(strict.check('see', { ...chief, roles: ['auditor'] }, {}), false)
+  assert.equal(strict.check('see', { ...everyScope.system, roles: ['auditor'] }, {}), true)
 })
 
 test('an override that leads to other services’ rules leaves this one its own', () => {

@@ -42,3 +42,23 @@ test('it never says other than the verdict', () => {
 test('a rule that is not there is named', () => {
   assert.throws(() => policy.explain('nope', reader, {}), /There is no policy rule "nope"/)
 })
+
+test('it says which default granted, and that the scope did not fit', () => {
+  const rules = { list: { check: 'system_scope:all', scopeTypes: ['system'], deprecated: 'role:admin' } } as const
+  const switches = { enforceScope: false, enforceNewDefaults: false, adminProject: '' }
+  const admin = { ...reader, roles: ['admin'] }
+  const told = createPolicy([rules], {}, switches).explain('list', admin, {})
+  assert.deepEqual(
+    [told, ...told.parts].map(({ text, allowed }) => [text, allowed]),
+    [
+      ['rule:list', true],
+      ['the default', false],
+      ['the deprecated default (in force until enforceNewDefaults)', true],
+    ],
+  )
+  const strict = createPolicy([rules], {}, { ...switches, enforceScope: true }).explain('list', admin, {})
+  assert.equal(strict.allowed, false)
+  assert.deepEqual(strict.parts[0], {
+    ...{ text: 'scope is one of system', allowed: false, because: "the token's scope: project", parts: [] },
+  })
+})

@@ -36,6 +36,33 @@ export function explain(
   return named(`rule:${rule}`)
 }
 
+/** As `explain`, for a default that its deprecated one still widens: says which of the two granted. */
+export function explainDefaults(
+  rule: string,
+  defaults: { readonly check: string; readonly deprecated: string },
+  texts: ReadonlyMap<string, string>,
+  credentials: Credentials,
+  target: Target,
+): Explained {
+  const each = new Map([...texts, [newDefault, defaults.check], [oldDefault, defaults.deprecated]])
+  const parts = [newDefault, oldDefault].map((name) => {
+    const told = explain(name, each, credentials, target)
+    return { ...told, text: name }
+  })
+  return { text: `rule:${rule}`, allowed: parts.some((part) => part.allowed), parts }
+}
+
+const newDefault = 'the default'
+const oldDefault = 'the deprecated default (in force until enforceNewDefaults)'
+
+/** The scope of the token stands before all else when scopes are enforced. */
+export function withScope(told: Explained, scopes: readonly string[], scope: string): Explained {
+  const allowed = scopes.includes(scope)
+  const because = `the token's scope: ${scope}`
+  const first = { text: `scope is one of ${scopes.join(', ')}`, allowed, because, parts: [] }
+  return { ...told, allowed: allowed && told.allowed, parts: [first, ...told.parts] }
+}
+
 /** What stood on the two sides of one check. */
 function reasonOf(text: string, credentials: Credentials, target: Target): string {
   if (text === '@' || text === '!') return ''

@@ -1,3 +1,4 @@
+import { scoped } from '../../platform/auth/policy.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { urlOf } from '../../platform/config.ts'
 import type { Hosts } from '../../platform/hosts/hosts.ts'
@@ -50,7 +51,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
   const app = createApp({
     service: 'compute',
     dialect: computeFault,
-    policy: createPolicy([rules], ground.policyOverrides),
+    policy: createPolicy([scoped(['project'], rules)], ground.policyOverrides, ground.config),
     authenticate: lower.identity.authenticate,
     identityUrl: `${urlOf(config, 'identity')}/v3`,
     log,

@@ -156,7 +156,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const app = createApp({
     service: 'identity',
     dialect: identityFault,
-    policy: createPolicy([rules, extensionRules, delegationRules], ground.policyOverrides),
+    policy: createPolicy([rules, extensionRules, delegationRules], ground.policyOverrides, ground.config),
     authenticate: tokens.authenticate,
     identityUrl,
     log,

@@ -1,4 +1,5 @@
 import type { Authenticate, Context } from '../../platform/auth/context.ts'
+import { scoped } from '../../platform/auth/policy.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { localUrlOf, urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
@@ -62,7 +63,7 @@ export function createImage(
     receiving: new Set(),
     sizeMaxBytes: config.imageSizeMaxBytes,
   }
-  const policy = createPolicy([imagePolicy], ground.policyOverrides)
+  const policy = createPolicy([scoped(['project'], imagePolicy)], ground.policyOverrides, ground.config)
   registry.serve(imagesFor(deps, policy, () => ground.nudge(checksumLoop)))
   const app = createApp({
     service: 'image',

@@ -1,4 +1,5 @@
 import type { Authenticate, Context } from '../../platform/auth/context.ts'
+import { scoped } from '../../platform/auth/policy.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
@@ -55,7 +56,7 @@ export interface NetworkService extends Service {
 
 /** Neutron v2: the control side. */
 export function createNetwork(ground: Ground, identity: { authenticate: Authenticate }, hosts: Hosts): NetworkService {
-  const policy = createPolicy([networkPolicy], ground.policyOverrides)
+  const policy = createPolicy([scoped(['project'], networkPolicy)], ground.policyOverrides, ground.config)
   const deps = { database: ground.database, clock: ground.clock, nudge: ground.nudge, policy }
   const app = createApp({
     service: 'network',

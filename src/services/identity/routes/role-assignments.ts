@@ -21,7 +21,8 @@ export function roleAssignmentRoutes(app: App, { database }: Deps): void {
     const subtree = isTrue(query.include_subtree)
     if (subtree) {
       const project = projectId ? await projectRows.find(db, projectId) : undefined
-      request.enforce({ 'target.domain_id': project?.domainId }, 'identity:list_role_assignments_for_tree')
+      const target = { 'target.domain_id': project?.domainId, 'target.project.id': project?.id }
+      request.enforce(target, 'identity:list_role_assignments_for_tree')
       if (!projectId) throw badRequest('scope.project.id must be specified if include_subtree is also specified')
     } else request.enforce({ 'target.domain_id': request.ctx.domainId })
 
