@@ -68,6 +68,14 @@ const socket = (value: string): string | null =>
     ? null
     : 'must be the absolute path of a unix socket, at most 107 bytes long'
 
+/** Words with commas between. */
+const listOf =
+  (word: RegExp, words: string) =>
+  (value: string): string | null =>
+    value.split(',').every((one) => one.trim() === '' || word.test(one.trim()))
+      ? null
+      : `must be ${words}, with commas between`
+
 const host = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/
 
 /** Every key that `berth.yaml` and the environment know, `stateDir` and `host` with the machine's own fallbacks. */
@@ -266,6 +274,48 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     fallback: 0,
     check: between(0),
     help: 'The largest image that may be uploaded; 0: as the disk allows.',
+  },
+  {
+    key: 'imageImport.allowedSchemes',
+    kind: 'text',
+    fallback: 'http,https',
+    check: listOf(/^https?$/, '`http` and `https`'),
+    help: 'How image imports may fetch (`web-download`).',
+  },
+  {
+    key: 'imageImport.disallowedSchemes',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^[a-z]+$/, 'schemes'),
+    help: 'How they may not; read only where none is allowed by name.',
+  },
+  {
+    key: 'imageImport.allowedHosts',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^[\w.:-]+$/, 'host names and addresses'),
+    help: 'From whom they may fetch, and from nobody else; these may have internal addresses. Empty: all but internal ones.',
+  },
+  {
+    key: 'imageImport.disallowedHosts',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^[\w.:-]+$/, 'host names and addresses'),
+    help: 'From whom they may not; read only where none is allowed by name.',
+  },
+  {
+    key: 'imageImport.allowedPorts',
+    kind: 'text',
+    fallback: '80,443',
+    check: listOf(/^\d{1,5}$/, 'ports'),
+    help: 'The ports they may connect to; empty: any.',
+  },
+  {
+    key: 'imageImport.disallowedPorts',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^\d{1,5}$/, 'ports'),
+    help: 'The ports they may not; read only where none is allowed by name.',
   },
   {
     key: 'fault',

@@ -1,3 +1,5 @@
+import type { OutwardSettings } from './http/outward.ts'
+
 /** Rules for passwords, all off unless switched on; named as Keystone's group of the same name. */
 export interface SecurityCompliance {
   /** 0: never locked. */
@@ -55,6 +57,8 @@ export interface Config {
   quotas: { instances: number; cores: number; ramMiB: number; keyPairs: number }
   /** Bytes; 0 for no bound but the disk's. */
   imageSizeMaxBytes: number
+  /** What imports may fetch for tenants. */
+  imageImport: OutwardSettings
   fault: string | null
 }
 

@@ -10,6 +10,7 @@ import { type FakeDriver, type FakeOptions, fakeDriver } from '../../src/service
 import { startComputeHost } from '../../src/services/compute/host/servers.ts'
 import { type Open, openTestSqlite, temporaryDirectory } from './databases.ts'
 import { fakeNetworkHost } from './fake-network.ts'
+import { testConfig } from './ground.ts'
 import { claimPortBase } from './ports.ts'
 
 export interface Answer {
@@ -193,5 +194,6 @@ const base: Config = {
   diskAllocationRatio: 1,
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
   imageSizeMaxBytes: 0,
+  imageImport: testConfig.imageImport,
   fault: null,
 }

@@ -96,5 +96,13 @@ export const testConfig: Config = {
   diskAllocationRatio: 1,
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
   imageSizeMaxBytes: 0,
+  imageImport: {
+    allowedSchemes: 'http,https',
+    disallowedSchemes: '',
+    allowedHosts: '',
+    disallowedHosts: '',
+    allowedPorts: '80,443',
+    disallowedPorts: '',
+  },
   fault: null,
 }

@@ -7,7 +7,7 @@ import { systemClock } from '../clock.ts'
 import { CloudError, NotFound } from '../errors.ts'
 import { newHexId } from '../ids.ts'
 import type { Logger } from '../log.ts'
-import type { BlobStore, PutOptions, Stored } from './blobs.ts'
+import type { BlobReader, BlobStore, PutOptions, Stored } from './blobs.ts'
 
 /**
  * Opens (and makes, 0700) a store in `dir`: `data/<last two characters of the key>/<key>`, and `tmp/` for what is being
@@ -26,7 +26,10 @@ export async function openFileBlobs(dir: string, log: Logger): Promise<BlobStore
   const path = (key: string) => join(folder(key), key)
 
   return {
-    path,
+    stores: [{ id: localStore, type: 'file', description: 'this machine', properties: { data_dir: data } }],
+    newKey: (prefix) => `${prefix}${newHexId()}`,
+    storeOf: () => localStore,
+    reader: (key) => openReader(path(key), key),
 
     async put(source, options = {}) {
       const key = checked(options.key ?? newHexId())
@@ -81,6 +84,9 @@ export async function openFileBlobs(dir: string, log: Logger): Promise<BlobStore
     },
   }
 }
+
+/** What the file store is called among stores. */
+export const localStore = 'local'
 
 /** Large enough that a disk streams, small enough that a thousand readers fit in memory. */
 const readBytes = 256 * 1024
@@ -160,6 +166,25 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/** A file to be read here and there. @throws NotFound that names `key` */
+export async function openReader(path: string, key: string): Promise<BlobReader> {
+  const file = await openExisting(path, key)
+  try {
+    const { size } = await file.stat()
+    return {
+      size,
+      async read(offset, length) {
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, offset)
+        return buffer.subarray(0, bytesRead)
+      },
+      close: () => file.close(),
+    }
+  } catch (thrown) {
+    await file.close()
+    throw thrown
   }
 }
 

@@ -78,13 +78,15 @@ test('only the offered methods are taken, from those who may change the image', 
   const cloud = await startImage(t)
   const alpha = cloud.as('alpha')
   const offered = (await alpha('GET', '/v2/info/import')).body['import-methods']
-  assert.deepEqual([offered.type, offered.value], ['array', ['glance-direct']])
+  assert.deepEqual([offered.type, offered.value], ['array', ['glance-direct', 'web-download', 'glance-download']])
   assert.equal((await alpha('GET', '/v2/info/stores')).status, 404)
   const id = await newImage(cloud)
   for (const [json, words] of [
     [{}, /Import request requires a 'method' field\./],
     [{ method: {} }, /Import request requires a 'name' field\./],
-    [{ method: { name: 'web-download', uri: 'http://127.0.0.1/' } }, /Unknown import method name 'web-download'\./],
+    [{ method: { name: 'web-download', uri: 'http://127.0.0.1/' } }, /URI for web-download does not pass filtering/],
+    [{ method: { name: 'web-download' } }, /URI for web-download does not pass filtering/],
+    [{ method: { name: 'copy-image' } }, /Unknown import method name 'copy-image'\./],
     [{ ...direct.json, all_stores: 'x' }, /'all_stores' must be boolean value only/],
   ] as const) {
     const answer = await alpha('POST', `/v2/images/${id}/import`, { json })

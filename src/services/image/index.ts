@@ -4,6 +4,7 @@ import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { localUrlOf, urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
 import { createApp } from '../../platform/http/app.ts'
+import { outwardRulesOf } from '../../platform/http/outward.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
 import type { RegistryService } from '../registry/index.ts'
 import { migrations } from './db/tables.ts'
@@ -62,7 +63,10 @@ export function createImage(
     uploader: config.host,
     receiving: new Set(),
     sizeMaxBytes: config.imageSizeMaxBytes,
+    outward: outwardRulesOf(config.imageImport),
+    region: config.region,
   }
+  const imports = importReconciler(deps, () => ground.nudge(importLoop))
   const policy = createPolicy([scoped(['project'], imagePolicy)], ground.policyOverrides, ground.config)
   registry.serve(imagesFor(deps, policy, () => ground.nudge(checksumLoop)))
   const app = createApp({
@@ -87,11 +91,12 @@ export function createImage(
   return {
     name: 'image',
     app,
-    loops: [uploadReconciler(deps), checksumReconciler(deps), importReconciler(deps)],
+    loops: [uploadReconciler(deps), checksumReconciler(deps), imports],
     async start() {
       const { requeued, removed } = await tidy(deps)
       if (requeued + removed > 0) log.info({ requeued, removed }, 'put uploads of an earlier process in order')
     },
+    stop: () => imports.stop(),
     bootable: (db, ctx, id) => boot.bootable(deps, db, ctx, id),
     uploadUrl: (id) => `${localUrlOf(config, 'image')}/v2/images/${id}/file`,
     createSnapshot: (trx, wanted) => boot.createSnapshot(deps, trx, wanted),

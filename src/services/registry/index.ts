@@ -44,6 +44,10 @@ export interface RegistryService extends Service {
   findBlob(db: Db, repository: string, digest: string): Promise<repositories.Placed | null>
   /** Those of `keys` in whose files some repository has blobs: they must stay, whoever they were of. */
   keysInUse(db: Db, keys: readonly string[]): Promise<Set<string>>
+  /** What of a repository is blobs, all together. */
+  contents(db: Db, repository: string): Promise<{ digests: string[] }>
+  /** The same bytes are in another file now. */
+  moved(trx: Trx, from: string, to: string): Promise<void>
   /** Takes a tag away as long as it means `digest`. Repeatable. */
   untag(trx: Trx, repository: string, tag: string, digest: string): Promise<void>
   /** What makes images of tags. Once, before the first request. */
@@ -117,6 +121,8 @@ export async function createRegistry(
     findManifest: repositories.findManifest,
     findBlob: repositories.findBlob,
     keysInUse: pushed.keysInUse,
+    contents: async (db, repository) => ({ digests: await repositories.digests(db, repository) }),
+    moved: repositories.moved,
     async untag(trx, repository, tag, digest) {
       if ((await tagRows.find(trx, repository, tag)) === digest) await tagRows.remove(trx, repository, tag)
     },

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
+import * as locationRows from './locations.ts'
 import type { ImagesTable, ImportPhase, Status, Visibility } from './tables.ts'
 
 export interface Image {
@@ -26,6 +27,9 @@ export interface Image {
   uploader: string | null
   configDigest: string | null
   manifestDigest: string | null
+  isSnapshot: boolean
+  /** Further copies of the data. */
+  copies: readonly { store: string; key: string }[]
   properties: Record<string, string>
   tags: string[]
 }
@@ -59,6 +63,8 @@ const imageOf = (row: Row): Image => ({
   uploader: row.uploader,
   configDigest: row.config_digest,
   manifestDigest: row.manifest_digest,
+  isSnapshot: row.is_snapshot === 1,
+  copies: [],
   properties: {},
   tags: [],
 })
@@ -91,6 +97,7 @@ const rowOf = (image: Image): Row => ({
   uploader: image.uploader,
   config_digest: image.configDigest,
   manifest_digest: image.manifestDigest,
+  is_snapshot: image.isSnapshot ? 1 : 0,
 })
 
 /** @throws a unique violation when the id is taken. */
@@ -99,7 +106,7 @@ export async function insert(trx: Trx, image: Image): Promise<void> {
   await insertDetails(trx, image)
 }
 
-/** Writes everything an image is made of, over what was there. */
+/** Writes everything an image is made of, over what was there; its copies have ways of their own. */
 export async function save(trx: Trx, image: Image): Promise<void> {
   const { id, ...changed } = rowOf(image)
   await trx.updateTable('image_images').set(changed).where('id', '=', id).execute()
@@ -135,6 +142,10 @@ export async function withDetails(db: Db, rows: readonly Row[]): Promise<Image[]
     if (image) image.properties[name] = value
   }
   for (const { image_id, tag } of tags) images.get(image_id)?.tags.push(tag)
+  for (const { imageId, store, key } of await locationRows.list(db, ids)) {
+    const image = images.get(imageId)
+    if (image) image.copies = [...image.copies, { store, key }]
+  }
   return [...images.values()]
 }
 
@@ -163,5 +174,10 @@ export async function keysInUse(db: Db, keys: readonly string[]): Promise<Set<st
     .select(['blob_key', 'upload_key'])
     .where((eb) => eb.or([eb('blob_key', 'in', keys), eb('upload_key', 'in', keys)]))
     .execute()
-  return new Set(rows.flatMap(({ blob_key, upload_key }) => [blob_key, upload_key]).filter((key) => key !== null))
+  const copies = await db.selectFrom('image_locations').select('key').where('key', 'in', keys).execute()
+  const named = new Set(copies.map(({ key }) => key))
+  for (const key of rows.flatMap(({ blob_key, upload_key }) => [blob_key, upload_key])) {
+    if (key !== null) named.add(key)
+  }
+  return named
 }

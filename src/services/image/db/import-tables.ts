@@ -25,6 +25,8 @@ export interface TasksTable {
   message: string
   created_at: string
   updated_at: string
+  /** JSON: what it needs besides what its owner may read. */
+  detail: string | null
   /** When it may be forgotten; null until it has ended. */
   expires_at: string | null
 }

@@ -54,7 +54,7 @@ eachDatabase((name, open) => {
     const db = database.read
     const of = (id: string, createdAt: string): imports.Task => ({
       ...{ id, imageId: 'i', type: 'api_image_import', status: 'pending', owner: 'p', userId: 'u', requestId: 'r' },
-      ...{ input: { a: 1 }, result: null, message: '', createdAt, updatedAt: createdAt, expiresAt: null },
+      ...{ input: { a: 1 }, result: null, message: '', createdAt, updatedAt: createdAt, expiresAt: null, detail: null },
     })
     const later = '2026-01-02T00:00:00.000000Z'
     await database.write(async (trx) => {

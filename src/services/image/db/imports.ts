@@ -10,6 +10,16 @@ export interface Staging {
   sha512: string
 }
 
+/** What a task needs besides what its owner may read. */
+export interface TaskDetail {
+  /** Where the data shall be. */
+  stores: string[]
+  /** All of them, or it has failed. */
+  allMustSucceed: boolean
+  /** Of an import from another image: what the caller may read. */
+  sourceId?: string | null
+}
+
 export interface Task {
   id: string
   imageId: string
@@ -24,6 +34,7 @@ export interface Task {
   createdAt: string
   updatedAt: string
   expiresAt: string | null
+  detail: TaskDetail | null
 }
 
 const taskOf = (row: Selectable<TasksTable>): Task => ({
@@ -40,6 +51,7 @@ const taskOf = (row: Selectable<TasksTable>): Task => ({
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   expiresAt: row.expires_at,
+  detail: row.detail === null ? null : (JSON.parse(row.detail) as TaskDetail),
 })
 
 export async function insertStaging(trx: Trx, { imageId, key, size, md5, sha512 }: Staging): Promise<void> {
@@ -72,6 +84,7 @@ export async function insertTask(trx: Trx, task: Task): Promise<void> {
       created_at: task.createdAt,
       updated_at: task.updatedAt,
       expires_at: task.expiresAt,
+      detail: task.detail === null ? null : JSON.stringify(task.detail),
     })
     .execute()
 }
@@ -99,6 +112,18 @@ export async function moveTask(
 export async function findTask(db: Db, id: string): Promise<Task | undefined> {
   const row = await db.selectFrom('image_tasks').selectAll().where('id', '=', id).executeTakeFirst()
   return row && taskOf(row)
+}
+
+/** Has something that is to be done with the image not ended? */
+export async function isBusy(db: Db, imageId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('image_tasks')
+    .select('id')
+    .where('image_id', '=', imageId)
+    .where('status', 'in', ['pending', 'processing'])
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** Those that have not ended, the oldest first. */

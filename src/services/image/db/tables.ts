@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Migration } from '../../../platform/db/database.ts'
 import { importMigration } from './import-tables.ts'
+import { locationsMigration } from './locations.ts'
 import { metadefMigration, metadefSeedMigration } from './metadef-tables.ts'
 
 export type Status = 'queued' | 'saving' | 'active' | 'deactivated' | 'killed'
@@ -38,6 +39,8 @@ export interface ImagesTable {
   config_digest: string | null
   manifest_digest: string | null
   import_phase: ImportPhase | null
+  /** 1 of a snapshot that Compute makes. */
+  is_snapshot: 0 | 1 | null
 }
 
 export interface PropertiesTable {
@@ -168,4 +171,5 @@ export const migrations: readonly Migration[] = [
   metadefMigration,
   metadefSeedMigration,
   importMigration,
+  locationsMigration,
 ]

@@ -1,11 +1,10 @@
 import { createHash, type Hash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
-import type { Digest } from '../../../platform/blobs/blobs.ts'
+import type { BlobReader, Digest } from '../../../platform/blobs/blobs.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { bad, readTar, type TarEntry } from './tar.ts'
 
@@ -54,20 +53,20 @@ export const ImageConfig = Type.Object({
 
 /** An open archive: its entries by name, the last of a name counting, as with tar itself. */
 export class Archive {
-  readonly file: FileHandle
+  readonly file: BlobReader
   readonly entries: ReadonlyMap<string, TarEntry>
   readonly signal: AbortSignal | undefined
 
-  private constructor(file: FileHandle, entries: readonly TarEntry[], signal?: AbortSignal) {
+  private constructor(file: BlobReader, entries: readonly TarEntry[], signal?: AbortSignal) {
     this.file = file
     this.entries = new Map(entries.map((entry) => [entry.name, entry]))
     this.signal = signal
   }
 
-  static async open(path: string, signal?: AbortSignal): Promise<Archive> {
-    const file = await open(path, 'r')
+  /** Takes `file` over, and closes it. */
+  static async open(file: BlobReader, signal?: AbortSignal): Promise<Archive> {
     try {
-      return new Archive(file, await readTar(file, (await file.stat()).size), signal)
+      return new Archive(file, await readTar(file), signal)
     } catch (thrown) {
       await file.close()
       throw thrown
@@ -94,16 +93,15 @@ export class Archive {
 
   async bytes(entry: TarEntry, what: string): Promise<Buffer> {
     if (entry.size > maxJsonBytes) throw bad(`has a ${what} of ${entry.size} bytes; at most ${maxJsonBytes} are read`)
-    const { buffer, bytesRead } = await this.file.read(Buffer.alloc(entry.size), 0, entry.size, entry.offset)
-    if (bytesRead < entry.size) throw bad(`is cut short in its ${what}`)
+    const buffer = await this.file.read(entry.offset, entry.size)
+    if (buffer.length < entry.size) throw bad(`is cut short in its ${what}`)
     return buffer
   }
 
   /** Digests of a layer as it stands and unpacked (its diff_id), in one pass over it. */
   async hash(entry: TarEntry): Promise<{ digest: Digest; diffId: Digest; compression: Compression; size: number }> {
     const packed = createHash('sha256')
-    const magic = await this.file.read(Buffer.alloc(4), 0, Math.min(4, entry.size), entry.offset)
-    const compression = compressionOf(magic.buffer)
+    const compression = compressionOf(await this.file.read(entry.offset, Math.min(4, entry.size)))
     if (compression === 'none') {
       for await (const chunk of this.read(entry)) packed.update(chunk)
       const digest = digestOf(packed)
@@ -144,10 +142,10 @@ export class Archive {
     for (let done = 0; done < entry.size; ) {
       this.signal?.throwIfAborted()
       const length = Math.min(chunk, entry.size - done)
-      const { buffer, bytesRead } = await this.file.read(Buffer.allocUnsafe(length), 0, length, entry.offset + done)
-      if (bytesRead === 0) throw bad(`is cut short in ${JSON.stringify(entry.name)}`)
-      done += bytesRead
-      yield buffer.subarray(0, bytesRead)
+      const buffer = await this.file.read(entry.offset + done, length)
+      if (buffer.length === 0) throw bad(`is cut short in ${JSON.stringify(entry.name)}`)
+      done += buffer.length
+      yield buffer
     }
   }
 

@@ -9,9 +9,11 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { type Header, pack } from 'tar-stream'
 import { temporaryDirectory } from '../../../../test/support/databases.ts'
-import { indexArchive, thisPlatform } from './archive.ts'
+import { openReader } from '../../../platform/blobs/file-store.ts'
+import { indexArchive as indexed, type Platform, thisPlatform } from './archive.ts'
 
 const run = promisify(execFile)
+const indexArchive = async (path: string, platform?: Platform) => indexed(await openReader(path, 'x'), platform)
 const hex = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex')
 const json = (value: unknown) => Buffer.from(JSON.stringify(value))
 

@@ -70,6 +70,7 @@ export async function createSnapshot({ clock }: Pick<Deps, 'clock'>, trx: Trx, w
   const image = {
     ...newImage(clock.now(), wanted.owner),
     name: wanted.name,
+    isSnapshot: true,
     visibility: 'private' as const,
     containerFormat: 'docker',
     diskFormat: 'raw',

@@ -6,6 +6,7 @@ import type { Database, Db, Trx } from '../../../platform/db/database.ts'
 import { violationOf } from '../../../platform/db/violations.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
+import type { OutwardRules } from '../../../platform/http/outward.ts'
 import { newId } from '../../../platform/ids.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { RegistryService } from '../../registry/index.ts'
@@ -32,6 +33,10 @@ export interface Deps {
   receiving: Set<string>
   /** Bytes of data an image may have; 0 for no bound but the disk's. */
   sizeMaxBytes: number
+  /** What imports may fetch from others. */
+  outward: OutwardRules
+  /** This cloud's, in the words of the catalog. */
+  region: string
 }
 
 /** The policy's say on an image. @throws CloudError; `notFound` where the caller may not even know of it. */
@@ -126,6 +131,8 @@ export function newImage(now: string, owner: string | null): Image {
     uploader: null,
     configDigest: null,
     manifestDigest: null,
+    isSnapshot: false,
+    copies: [],
     properties: {},
     tags: [],
   }
@@ -188,9 +195,16 @@ export async function remove(deps: Deps, ctx: Context, id: string, allow: Allow)
   // Staged data belongs to no one else; what is still being staged removes itself.
   const isStaged = removed.status === 'uploading' || removed.status === 'importing'
   const key = isStaged && removed.uploader === null ? removed.uploadKey : removed.blobKey
-  // Pushed repositories may have blobs in it: they came here first, and are kept once.
-  if (key && !(await deps.registry.keysInUse(deps.database.read, [key])).has(key)) await deps.blobs.remove(key)
+  await dropFiles(deps, [key, ...removed.copies.map((copy) => copy.key)])
   faultPoint('image.delete.blobs')
+}
+
+/** Removes files unless somebody has them: repositories may have blobs in them, and images made of this one may be the same. */
+export async function dropFiles({ database, registry, blobs }: Deps, files: readonly (string | null)[]): Promise<void> {
+  const keys = files.filter((key) => key !== null)
+  const used = await imageRows.keysInUse(database.read, keys)
+  const lent = await registry.keysInUse(database.read, keys)
+  await Promise.all(keys.filter((key) => !used.has(key) && !lent.has(key)).map((key) => blobs.remove(key)))
 }
 
 /** Forgets an image, the tag it was pushed by and what engines could pull of it; its file stays for the sweep. */

@@ -1,23 +1,23 @@
 import type { Readable } from 'node:stream'
 import type { Context } from '../../../platform/auth/context.ts'
-import { isoOf } from '../../../platform/clock.ts'
-import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
-import { newHexId, newId } from '../../../platform/ids.ts'
+import { permitted } from '../../../platform/http/outward.ts'
+import { newId } from '../../../platform/ids.ts'
 import * as imageRows from '../db/images.ts'
 import * as importRows from '../db/imports.ts'
-import { type ArchiveIndex, indexArchive } from './archive.ts'
-import { type Allow, type Deps, get } from './images.ts'
-import { isContainer } from './schema.ts'
-import { activate, keyPrefix, receive, refuseTooLarge } from './uploads.ts'
+import { type Allow, type Deps, get, type Image, isVisible } from './images.ts'
+import { wantedStores } from './stores.ts'
+import { keyPrefix, receive, refuseTooLarge } from './uploads.ts'
 
 export type Task = importRows.Task
 
-/** How data may come besides by upload. */
-export const importMethods = ['glance-direct'] as const
+const methods = ['glance-direct', 'web-download', 'glance-download', 'copy-image'] as const
+export type Method = (typeof methods)[number]
 
-/** Upstream's `task_time_to_live`: how long an ended task can still be read. */
-const keptMs = 48 * 3_600_000
+/** How data may come besides by upload; from store to store only where there are several. */
+export const importMethods = ({ blobs }: Pick<Deps, 'blobs'>): Method[] =>
+  methods.filter((method) => method !== 'copy-image' || blobs.stores.length > 1)
 
 /** Receives data without making it the image's yet: `queued` → `uploading`. A refused or broken one leaves nothing. */
 export async function stage(
@@ -28,7 +28,7 @@ export async function stage(
   announcedBytes: number | undefined,
   allow: Allow,
 ): Promise<void> {
-  const key = `${keyPrefix}${newHexId()}`
+  const key = deps.blobs.newKey(keyPrefix)
   deps.receiving.add(key)
   try {
     await deps.database.write(async (trx) => {
@@ -70,37 +70,48 @@ export async function stage(
 type Trx = Parameters<typeof imageRows.save>[0]
 
 /** Back to `queued`; the file is the caller's to remove. */
-async function unstage(trx: Trx, id: string, key: string): Promise<void> {
+export async function unstage(trx: Trx, id: string, key: string | null): Promise<void> {
   const image = await imageRows.find(trx, id)
   if (image?.uploadKey !== key || (image.status !== 'uploading' && image.status !== 'importing')) return
   await importRows.removeStaging(trx, id)
   await imageRows.save(trx, { ...image, status: 'queued', size: null, uploadKey: null, uploader: null })
 }
 
-/** Records the wish: `uploading` → `importing`, and a task; the loop does it. */
+const conflict = (message: string): CloudError => new CloudError('conflict', message)
+const bad = (message: string): CloudError => new CloudError('badRequest', message)
+
+/** Records the wish, a task; the loop does it. Until it has, the image is `importing` (when copied, as it is). */
 export async function request(
-  { database, clock }: Deps,
+  deps: Deps,
   ctx: Context,
   id: string,
   body: Record<string, unknown>,
   allow: Allow,
 ): Promise<void> {
-  refuseUnknownMethod(body)
-  await database.write(async (trx) => {
+  const { name, parameters } = checkedMethod(deps, body)
+  await deps.database.write(async (trx) => {
     const image = await get(trx, ctx, id)
-    const refuse = (message: string) => new CloudError('conflict', message)
-    if (image.status === 'active') throw refuse('Image with status active cannot be target for import')
-    if (image.status === 'importing') {
-      throw refuse(`New operation on image '${id}' is not permitted as prior operation is still in progress`)
+    if (image.status === 'importing' || (await importRows.isBusy(trx, id))) {
+      throw conflict(`New operation on image '${id}' is not permitted as prior operation is still in progress`)
     }
-    if (image.status !== 'uploading' || !(await importRows.findStaging(trx, id))) {
-      throw refuse("Image needs to be staged before 'glance-direct' method can be used")
+    refuseStatus(image, name)
+    if (name === 'glance-direct' && !(await importRows.findStaging(trx, id))) {
+      throw conflict("Image needs to be staged before 'glance-direct' method can be used")
     }
-    if (!image.containerFormat) throw refuse("'container_format' needs to be set before import")
-    if (!image.diskFormat) throw refuse("'disk_format' needs to be set before import")
-    allow('modify_image', image)
-    const now = clock.now()
-    await imageRows.save(trx, { ...image, status: 'importing', updatedAt: now })
+    if (!image.containerFormat) throw conflict("'container_format' needs to be set before import")
+    if (!image.diskFormat) throw conflict("'disk_format' needs to be set before import")
+    const sourceId = name === 'glance-download' ? checkedSource(parameters) : undefined
+    allow(name === 'copy-image' ? 'copy_image' : 'modify_image', image)
+    const stores = wantedStores(deps, body, name === 'copy-image' ? image : null)
+    if (stores.length === 0) return // in all of them already
+    if (name === 'web-download' && !permitted(String(parameters.uri ?? ''), deps.outward)) {
+      throw bad(`URI for web-download does not pass filtering: ${String(parameters.uri).slice(0, 500)}`)
+    }
+    const source =
+      sourceId === undefined ? undefined : await readableSource(deps, trx, ctx, sourceId, parameters, allow)
+    const now = deps.clock.now()
+    if (name !== 'copy-image') await imageRows.save(trx, { ...image, status: 'importing', updatedAt: now })
+    const isPlain = deps.blobs.stores.length === 1
     await importRows.insertTask(trx, {
       id: newId(),
       imageId: id,
@@ -109,73 +120,83 @@ export async function request(
       owner: ctx.projectId ?? '',
       userId: ctx.userId,
       requestId: ctx.requestId,
-      input: { image_id: id, import_req: body, backend: [null] },
+      input: { image_id: id, import_req: body, backend: isPlain ? [null] : stores },
       result: null,
       message: '',
       createdAt: now,
       updatedAt: now,
       expiresAt: null,
+      detail: {
+        stores,
+        allMustSucceed: body.all_stores_must_succeed !== false,
+        ...(source === undefined ? {} : { sourceId: source }),
+      },
     })
   })
   faultPoint('image.import.requested')
 }
 
-function refuseUnknownMethod(body: Record<string, unknown>): void {
-  const refuse = (message: string) => new CloudError('badRequest', message)
+function checkedMethod(
+  deps: Deps,
+  body: Record<string, unknown>,
+): { name: Method; parameters: Record<string, unknown> } {
   const { method } = body
-  if (typeof method !== 'object' || method === null) throw refuse("Import request requires a 'method' field.")
-  if (!('name' in method)) throw refuse("Import request requires a 'name' field.")
-  if (!importMethods.some((one) => one === method.name)) {
-    throw refuse(`Unknown import method name '${String(method.name)}'.`)
-  }
+  if (typeof method !== 'object' || method === null) throw bad("Import request requires a 'method' field.")
+  const parameters = method as Record<string, unknown>
+  if (!('name' in parameters)) throw bad("Import request requires a 'name' field.")
+  const name = importMethods(deps).find((one) => one === parameters.name)
+  if (!name) throw bad(`Unknown import method name '${String(parameters.name)}'.`)
   for (const key of ['all_stores_must_succeed', 'all_stores']) {
-    if (body[key] !== undefined && typeof body[key] !== 'boolean') throw refuse(`'${key}' must be boolean value only`)
+    if (body[key] !== undefined && typeof body[key] !== 'boolean') throw bad(`'${key}' must be boolean value only`)
   }
-  if (body.all_stores_must_succeed === false) {
-    throw refuse('All_stores_must_succeed can only be set where there are several stores.')
+  if (body.all_stores_must_succeed === false && deps.blobs.stores.length === 1) {
+    throw bad('All_stores_must_succeed can only be set where there are several stores.')
   }
+  return { name, parameters }
 }
 
-/** Does, or does again, what a task says. All it changes, it changes in one transaction at its end. */
-export async function carryOut(deps: Deps, task: Task): Promise<'success' | 'failure'> {
-  const { database, blobs, clock } = deps
-  const move = (trx: Trx, status: 'processing' | 'success' | 'failure', message = '') =>
-    importRows.moveTask(trx, task.id, {
-      status,
-      message,
-      result: status === 'success' ? { image_id: task.imageId } : null,
-      updatedAt: clock.now(),
-      expiresAt: status === 'processing' ? null : isoOf(clock.nowMs() + keptMs),
-    })
-  const staging = await importRows.findStaging(database.read, task.imageId)
+/** Source: Image API v2 reference, "Import an image": which status which method starts from. */
+function refuseStatus({ status }: Image, method: Method): void {
+  if (method === 'copy-image') {
+    if (status !== 'active') throw conflict('Only images with status active can be targeted for copying')
+    return
+  }
+  if (status === 'active') throw conflict('Image with status active cannot be target for import')
+  if (method === 'glance-direct') {
+    if (status === 'uploading') return
+    throw conflict("Image needs to be staged before 'glance-direct' method can be used")
+  }
+  if (status !== 'queued') throw conflict(`Image needs to be in 'queued' state to use '${method}' method`)
+}
+
+const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
+
+function checkedSource(parameters: Record<string, unknown>): string {
+  for (const key of ['glance_region', 'glance_image_id']) {
+    if (!(key in parameters)) throw bad(`'${key}' needs to be set for glance-download import method`)
+  }
+  const id = String(parameters.glance_image_id)
+  if (!uuid.test(id)) throw bad(`Remote image id does not look like a UUID: ${id.slice(0, 100)}`)
+  return id
+}
+
+/** The image that is meant, when the caller may download it; null otherwise, which the task will say. */
+async function readableSource(
+  { region }: Deps,
+  trx: Trx,
+  ctx: Context,
+  id: string,
+  { glance_region }: Record<string, unknown>,
+  allow: Allow,
+): Promise<string | null> {
+  if (glance_region !== region) return null
+  const source = await imageRows.find(trx, id)
+  if (source?.status !== 'active' || !(await isVisible(trx, ctx, source))) return null
   try {
-    await database.write((trx) => move(trx, 'processing'))
-    faultPoint('image.import.processing')
-    const image = await imageRows.find(database.read, task.imageId)
-    if (!image || !staging) throw new CloudError('gone', `Image ${task.imageId} was deleted during the import.`)
-    let index: ArchiveIndex | null = null
-    if (isContainer(image.containerFormat)) index = await indexArchive(blobs.path(staging.key))
-    faultPoint('image.import.indexed')
-    await database.write(async (trx) => {
-      const now = await imageRows.find(trx, task.imageId)
-      if (now?.status !== 'importing' || now.uploadKey !== staging.key) {
-        throw new CloudError('gone', `Image ${task.imageId} was deleted during the import.`)
-      }
-      await activate(deps, trx, now, staging, index)
-      await importRows.removeStaging(trx, task.imageId)
-      await move(trx, 'success', '')
-    })
-    faultPoint('image.import.committed')
-    return 'success'
+    allow('download_image', source)
+    return source.id
   } catch (thrown) {
-    // What is no fault of the data (a database that is away) is tried again at the next round.
-    if (!(thrown instanceof CloudError)) throw thrown
-    await database.write(async (trx) => {
-      await move(trx, 'failure', messageOf(thrown))
-      if (staging) await unstage(trx, task.imageId, staging.key)
-    })
-    faultPoint('image.import.refused')
-    // The file goes with the next sweep, which also knows whether another image's row names it.
-    return 'failure'
+    if (thrown instanceof CloudError) return null
+    throw thrown
   }
 }

@@ -1,5 +1,5 @@
-import type { FileHandle } from 'node:fs/promises'
 import { posix } from 'node:path'
+import type { BlobReader } from '../../../platform/blobs/blobs.ts'
 import { CloudError } from '../../../platform/errors.ts'
 
 /** What stands in an archive, and where: nothing is ever unpacked. */
@@ -23,16 +23,17 @@ const limits = {
 }
 
 /**
- * Reads the headers of a tar file of `fileSize` bytes, skipping over what is in it, and refuses what could not be an
+ * Reads the headers of a tar file, skipping over what is in it, and refuses what could not be an
  * image archive. Source: POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format".
  * @throws CloudError `badRequest` whose message names the cause and the place.
  */
-export async function readTar(file: FileHandle, fileSize: number): Promise<TarEntry[]> {
+export async function readTar(file: BlobReader): Promise<TarEntry[]> {
+  const { size: fileSize } = file
   const entries: TarEntry[] = []
   const bytes = async (at: number, length: number, what: string) => {
     if (at + length > fileSize) throw bad(`is cut short: ${what} should end at byte ${at + length} of ${fileSize}`)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at)
-    if (bytesRead < length) throw bad(`is cut short: ${what} should end at byte ${at + length} of ${fileSize}`)
+    const buffer = await file.read(at, length)
+    if (buffer.length < length) throw bad(`is cut short: ${what} should end at byte ${at + length} of ${fileSize}`)
     return buffer
   }
   if (fileSize < block) throw bad('is not a tar archive: it is shorter than one header')

@@ -4,9 +4,9 @@ import type { Stored } from '../../../platform/blobs/blobs.ts'
 import type { Trx } from '../../../platform/db/database.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
-import { newHexId } from '../../../platform/ids.ts'
 import * as imageRows from '../db/images.ts'
 import { type ArchiveIndex, indexArchive } from './archive.ts'
+import { checkClaim, inspectDisk } from './disk-formats.ts'
 import { type Allow, type Deps, get, type Image, repositoryOf } from './images.ts'
 import { isContainer } from './schema.ts'
 
@@ -24,8 +24,9 @@ export async function upload(
   data: Readable,
   announcedBytes: number | undefined,
   allow: Allow,
+  storeId?: string,
 ): Promise<void> {
-  const key = `${keyPrefix}${newHexId()}`
+  const key = deps.blobs.newKey(keyPrefix, storeId)
   deps.receiving.add(key)
   try {
     await store(deps, ctx, id, data, key, announcedBytes, allow)
@@ -47,9 +48,9 @@ async function store(
   try {
     const stored = await receive(deps, data, key)
     faultPoint('image.upload.stored')
-    const index = isContainer(image.containerFormat) ? await indexArchive(deps.blobs.path(key)) : null
+    const found = await examine(deps, image, key)
     faultPoint('image.upload.indexed')
-    await finish(deps, id, key, stored, index)
+    await finish(deps, id, key, stored, found)
     faultPoint('image.upload.committed')
   } catch (thrown) {
     await abandon(deps, id, key)
@@ -112,7 +113,38 @@ export async function receive({ blobs, sizeMaxBytes }: Deps, data: Readable, key
   }
 }
 
-async function finish(deps: Deps, id: string, key: string, stored: Stored, index: ArchiveIndex | null): Promise<void> {
+/** What stored data is. */
+export interface Examined {
+  /** Of container images. */
+  index: ArchiveIndex | null
+  virtualSize: number | null
+}
+
+/** Indexes a container image, inspects a disk. @throws CloudError when it is not what it is said to be */
+export async function examine(
+  { blobs }: Pick<Deps, 'blobs'>,
+  { containerFormat, diskFormat }: Pick<Image, 'containerFormat' | 'diskFormat'>,
+  key: string,
+): Promise<Examined> {
+  const file = await blobs.reader(key)
+  if (isContainer(containerFormat)) {
+    const index = await indexArchive(file) // which closes it
+    return { index, virtualSize: index.unpackedBytes }
+  }
+  try {
+    const found = await inspectDisk(file)
+    checkClaim(found, diskFormat, containerFormat)
+    const isPacked = containerFormat === 'compressed' || containerFormat === 'ova' || containerFormat === 'ovf'
+    return {
+      index: null,
+      virtualSize: isPacked || (found.format === 'raw' && diskFormat !== 'raw') ? null : found.virtualSize,
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+async function finish(deps: Deps, id: string, key: string, stored: Stored, found: Examined): Promise<void> {
   await deps.database.write(async (trx) => {
     const image = await imageRows.find(trx, id)
     if (image?.status !== 'saving' || image.uploadKey !== key) {
@@ -121,7 +153,7 @@ async function finish(deps: Deps, id: string, key: string, stored: Stored, index
         `Image ${id} could not be found after upload. The image may have been deleted during the upload.`,
       )
     }
-    await activate(deps, trx, image, stored, index)
+    await activate(deps, trx, image, stored, found)
   })
 }
 
@@ -131,7 +163,7 @@ export async function activate(
   trx: Trx,
   image: Image,
   { key, size, md5, sha512 }: Pick<Stored, 'key' | 'size' | 'md5' | 'sha512'>,
-  index: ArchiveIndex | null,
+  { index, virtualSize }: Examined,
 ): Promise<void> {
   const properties = { ...image.properties }
   if (index) {
@@ -143,7 +175,7 @@ export async function activate(
     ...image,
     status: 'active',
     size,
-    virtualSize: index ? index.unpackedBytes : image.diskFormat === 'raw' ? size : null,
+    virtualSize,
     checksum: md5,
     osHashAlgo: 'sha512',
     osHashValue: sha512,

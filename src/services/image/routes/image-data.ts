@@ -3,6 +3,7 @@ import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { contentRange, rangeOf } from '../../../platform/http/ranges.ts'
 import * as images from '../logic/images.ts'
+import { storeOfHeader } from '../logic/stores.ts'
 import { archiveOf, read } from '../logic/synthetic.ts'
 import { upload } from '../logic/uploads.ts'
 import { allowFor, only } from './shared.ts'
@@ -23,7 +24,8 @@ export function imageDataRoutes(app: App, deps: images.Deps): void {
         throw new CloudError('badRequest', 'Image data must be sent as a stream of bytes.')
       const announced = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
       try {
-        await upload(deps, ctx, request.params.id, body, announced, allowFor(request))
+        const store = storeOfHeader(deps, headers['x-image-meta-store'])
+        await upload(deps, ctx, request.params.id, body, announced, allowFor(request), store)
       } catch (thrown) {
         drain(body)
         throw thrown

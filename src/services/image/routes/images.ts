@@ -4,8 +4,10 @@ import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { check, compile } from '../../../platform/http/validation.ts'
 import * as images from '../logic/images.ts'
+import { importMethods } from '../logic/imports.ts'
 import { parsePatch, patchTypes } from '../logic/patch.ts'
 import { imageBody, schemas } from '../logic/schema.ts'
+import { areMany, storesOf } from '../logic/stores.ts'
 import { allowFor, only } from './shared.ts'
 
 type ById = { Params: { id: string } }
@@ -16,10 +18,21 @@ const checkPart = compile(imageBody, 'body')
 /** Source: Image API v2 reference, "Images". */
 export function imageRoutes(app: App, deps: images.Deps): void {
   const route = (policy: string) => ({ exposeHeadRoute: false, config: { policy, check: 'handler' as const } })
+  const isChoice = areMany(deps)
+  const importing = isChoice ? { 'openstack-image-store-ids': deps.blobs.stores.map(({ id }) => id).join(',') } : {}
+  const view = (image: images.Image) => ({
+    ...viewOf(image),
+    ...(isChoice && image.status === 'active' ? { stores: storesOf(deps, image).join(',') } : {}),
+  })
 
   app.post('/v2/images', { ...route('add_image'), schema: { body: Body } }, async (request, reply) => {
     const image = await images.create(deps, request.ctx, request.body, allowFor(request))
-    return reply.code(201).header('location', `/v2/images/${image.id}`).send(view(image))
+    return reply
+      .code(201)
+      .header('location', `/v2/images/${image.id}`)
+      .header('openstack-image-import-methods', importMethods(deps).join(','))
+      .headers(importing)
+      .send(view(image))
   })
 
   app.get('/v2/images', route('get_images'), async (request) => {
@@ -100,7 +113,7 @@ export function imageRoutes(app: App, deps: images.Deps): void {
 }
 
 /** An image as clients see it: its own properties stand beside the attributes. */
-export function view(image: images.Image): Record<string, unknown> {
+function viewOf(image: images.Image): Record<string, unknown> {
   return {
     ...image.properties,
     name: image.name,

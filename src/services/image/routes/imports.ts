@@ -5,6 +5,7 @@ import type { App } from '../../../platform/http/app.ts'
 import * as importRows from '../db/imports.ts'
 import * as images from '../logic/images.ts'
 import * as imports from '../logic/imports.ts'
+import * as stores from '../logic/stores.ts'
 import { drain } from './image-data.ts'
 import { allowFor, only } from './shared.ts'
 import { taskView } from './tasks.ts'
@@ -50,17 +51,37 @@ export function importRoutes(app: App, deps: images.Deps, nudge: () => void): vo
   only(app, '/v2/images/:id/tasks', ['GET'])
 
   app.get('/v2/info/import', { exposeHeadRoute: false, config: { policy: 'authenticated' } }, async () => ({
-    'import-methods': { description: 'Import methods available.', type: 'array', value: importMethods },
+    'import-methods': { description: 'Import methods available.', type: 'array', value: imports.importMethods(deps) },
   }))
   only(app, '/v2/info/import', ['GET'])
 
-  // One store, which images do not name: clients read this as upstream's answer where only one is configured.
-  for (const url of ['/v2/info/stores', '/v2/info/stores/detail']) {
-    app.get(url, { exposeHeadRoute: false, config: { policy: 'authenticated' } }, async () => {
-      throw new CloudError('notFound', 'Multi backend is not supported at this site.')
-    })
-    only(app, url, ['GET'])
+  // Where there is one store, images do not name it: clients read this as upstream's answer.
+  const listed = () => {
+    if (!stores.areMany(deps)) throw new CloudError('notFound', 'Multi backend is not supported at this site.')
+    return deps.blobs.stores.map(({ id, description, type, properties }, i) => ({
+      stub: { id, description, ...(i === 0 ? { default: 'true' } : {}) },
+      detail: { type, properties },
+    }))
   }
-}
+  app.get('/v2/info/stores', { exposeHeadRoute: false, config: { policy: 'authenticated' } }, async () => ({
+    stores: listed().map(({ stub }) => stub),
+  }))
+  only(app, '/v2/info/stores', ['GET'])
+  app.get('/v2/info/stores/detail', route('stores_info_detail'), async (request) => {
+    const found = listed()
+    request.enforce({})
+    return { stores: found.map(({ stub, detail }) => ({ ...stub, ...detail })) }
+  })
+  only(app, '/v2/info/stores/detail', ['GET'])
 
-const importMethods = imports.importMethods
+  app.delete<{ Params: { store: string; id: string } }>(
+    '/v2/stores/:store/:id',
+    route('delete_image_location'),
+    async (request, reply) => {
+      const { store, id } = request.params
+      await stores.removeFrom(deps, request.ctx, store, id, allowFor(request))
+      return reply.code(204).send()
+    },
+  )
+  only(app, '/v2/stores/:store/:id', ['DELETE'])
+}

@@ -115,3 +115,13 @@ export async function exists(db: Db, repository: string): Promise<boolean> {
   const query = db.selectFrom('registry_manifests').select('digest').where('repository', '=', repository)
   return (await query.limit(1).executeTakeFirst()) !== undefined
 }
+
+export async function digests(db: Db, repository: string): Promise<string[]> {
+  const rows = await db.selectFrom('registry_blobs').select('digest').where('repository', '=', repository).execute()
+  return rows.map(({ digest }) => digest)
+}
+
+/** What was in the file `from` is in `to` now, at the same places. */
+export async function moved(trx: Trx, from: string, to: string): Promise<void> {
+  await trx.updateTable('registry_blobs').set({ blob_key: to }).where('blob_key', '=', from).execute()
+}
