@@ -99,5 +99,6 @@ const catalog = (config: Config) => [
   { type: 'identity', name: 'keystone', url: `${urlOf(config, 'identity')}/v3` },
   { type: 'image', name: 'glance', url: urlOf(config, 'image') },
   { type: 'network', name: 'neutron', url: urlOf(config, 'network') },
+  { type: 'placement', name: 'placement', url: urlOf(config, 'placement') },
   { type: 'compute', name: 'nova', url: `${urlOf(config, 'compute')}/v2.1` },
 ]

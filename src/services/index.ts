@@ -15,7 +15,7 @@ import {
 } from './identity/index.ts'
 import { createImage, type ImageService, imageMigrations, imageRules } from './image/index.ts'
 import { createNetwork, type NetworkService, networkMigrations, networkRules } from './network/index.ts'
-import { createPlacement, type PlacementService, placementMigrations } from './placement/index.ts'
+import { createPlacement, type PlacementService, placementMigrations, placementRules } from './placement/index.ts'
 import { createRegistry, type RegistryService, registryMigrations } from './registry/index.ts'
 
 /** From the ground up. The order is also the rule of who may import whom (`tools/arrows.ts` reads it here). */
@@ -42,14 +42,14 @@ export const migrations: readonly ServiceMigrations[] = [
 /** What an override of the policy may name, or lead to. */
 const everyRule: readonly Rules[] = [
   ...[identityRules, extensionRules, delegationRules],
-  ...[imageRules, networkRules, computeRules],
+  ...[placementRules, imageRules, networkRules, computeRules],
 ]
 
 /** Makes every service, each with those below it. Nothing listens and no loop runs yet. */
 export async function createServices(ground: Ground, hosts: Hosts): Promise<Services> {
   checkOverrides(everyRule, ground.policyOverrides)
   const identity = await createIdentity(ground)
-  const placement = createPlacement(ground)
+  const placement = createPlacement(ground, identity)
   const registry = await createRegistry(ground, identity)
   const image = await createImage(ground, identity, registry)
   const network = await createNetwork(ground, identity, hosts)

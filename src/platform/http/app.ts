@@ -297,6 +297,7 @@ function faultOf(error: unknown, request: FastifyRequest): Fault {
     validation:
       known instanceof InvalidRequest ? { path: known.path, value: known.value, reason: known.reason } : undefined,
     url: request.url,
+    version: request.microversion,
   }
 }
 

@@ -14,6 +14,8 @@ export interface Fault {
   validation: { path: string; value: unknown; reason: string } | undefined
   /** The request's path, for dialects that repeat it. */
   url: string
+  /** The request's microversion, for dialects that grew with them. */
+  version?: number
 }
 
 export interface Spoken {

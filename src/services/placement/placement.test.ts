@@ -19,7 +19,7 @@ const owner = { projectId: 'p', userId: 'u', resources }
 eachDatabase((engine, open) => {
   test(`100 claims at once for the last 7 places: exactly 7 are had (${engine})`, async (t) => {
     const ground = await testGround(t, [placementMigrations], { open })
-    const placement = createPlacement(ground)
+    const placement = createPlacement(ground, { authenticate: () => null })
     await placement.recordHost('a', has(3, 1000))
     await placement.recordHost('b', has(4, 1000))
     const claims = await Promise.all(
@@ -46,7 +46,7 @@ eachDatabase((engine, open) => {
 
 test('several at once spread over the hosts, and say what was lacking when not all fit', async (t) => {
   const ground = await testGround(t, [placementMigrations])
-  const placement = createPlacement(ground)
+  const placement = createPlacement(ground, { authenticate: () => null })
   await placement.recordHost('a', has(8, 250))
   await placement.recordHost('b', has(8, 190))
   const claimed = await ground.database.write((trx) =>
@@ -68,7 +68,7 @@ test('several at once spread over the hosts, and say what was lacking when not a
 
 test('a host that shrinks keeps what it holds, and takes no more', async (t) => {
   const ground = await testGround(t, [placementMigrations])
-  const placement = createPlacement(ground)
+  const placement = createPlacement(ground, { authenticate: () => null })
   await placement.recordHost('a', has(8, 1000))
   const claim = (id: string) =>
     ground.database.write((trx) => placement.claim(trx, { ...owner, consumerIds: [id], candidates: ['a'] }))

@@ -68,7 +68,7 @@ export async function remove({ ground }: Deps, id: number): Promise<void> {
   })
 }
 
-export async function addHost({ ground }: Deps, id: number, host: string): Promise<Aggregate> {
+export async function addHost({ ground, placement }: Deps, id: number, host: string): Promise<Aggregate> {
   return await ground.database.write(async (trx) => {
     await requireHost(trx, host)
     const before = await get(trx, id)
@@ -83,12 +83,13 @@ export async function addHost({ ground }: Deps, id: number, host: string): Promi
     }
     if (zone && !zoneNow) await refuseServers(trx, [host], 'conflict', `Cannot add host to aggregate ${id}.`)
     await rows.addHost(trx, id, host)
+    await placement.setAggregate(trx, host, before.uuid, true)
     await rows.update(trx, id, { updatedAt: ground.clock.now() })
     return await get(trx, id)
   })
 }
 
-export async function removeHost({ ground }: Deps, id: number, host: string): Promise<Aggregate> {
+export async function removeHost({ ground, placement }: Deps, id: number, host: string): Promise<Aggregate> {
   return await ground.database.write(async (trx) => {
     const missing = new CloudError('notFound', `Cannot remove host ${host} in aggregate ${id}`)
     const before = (await rows.list(trx)).find((aggregate) => aggregate.id === id)
@@ -97,6 +98,7 @@ export async function removeHost({ ground }: Deps, id: number, host: string): Pr
       await refuseServers(trx, [host], 'conflict', `Cannot remove host from aggregate ${id}.`)
     }
     await rows.removeHost(trx, id, host)
+    await placement.setAggregate(trx, host, before.uuid, false)
     await rows.update(trx, id, { updatedAt: ground.clock.now() })
     return await get(trx, id)
   })

@@ -10,12 +10,18 @@ const reservedMemoryMiB = 512
 /** A compute host has appeared or has new facts: its service gets a row, and Placement its inventories. */
 export async function record(deps: Deps, host: Host): Promise<void> {
   const { database, clock, config } = deps.ground
-  if (!(await serviceRows.findByHost(database.read, host.name))) {
+  const service = await serviceRows.findByHost(database.read, host.name)
+  let hypervisorId = service?.hypervisor_id ?? newId()
+  if (!service) {
     await database.write(async (trx) => {
-      if (await serviceRows.findByHost(trx, host.name)) return
+      const other = await serviceRows.findByHost(trx, host.name)
+      if (other) {
+        hypervisorId = other.hypervisor_id
+        return
+      }
       const at = clock.now()
       await serviceRows.insert(trx, {
-        ...{ id: newId(), number: await serviceRows.nextNumber(trx), host: host.name, hypervisor_id: newId() },
+        ...{ id: newId(), number: await serviceRows.nextNumber(trx), host: host.name, hypervisor_id: hypervisorId },
         ...{ disabled: 0, disabled_reason: null, forced_down: 0, created_at: at, updated_at: at },
       })
     })
@@ -35,5 +41,6 @@ export async function record(deps: Deps, host: Host): Promise<void> {
       ],
       ['DISK_GB', { total: diskGiB, reserved: 0, allocationRatio: config.diskAllocationRatio }],
     ]),
+    hypervisorId,
   )
 }

@@ -1,28 +1,8 @@
+import type { Insertable } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
 import type { AllocationsTable } from './tables.ts'
 
-/**
- * Takes `amount` on a provider unless that would exceed `capacity`; false when it would. The condition stands in the
- * update itself, so it holds on every engine and isolation level.
- */
-export async function take(
-  db: Db,
-  providerId: string,
-  resourceClass: string,
-  amount: number,
-  capacity: number,
-): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('placement_inventories')
-    .set((eb) => ({ used: eb('used', '+', amount) }))
-    .where('provider_id', '=', providerId)
-    .where('resource_class', '=', resourceClass)
-    .where('used', '<=', capacity - amount)
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
-}
-
-export async function insert(db: Db, rows: readonly AllocationsTable[]): Promise<void> {
+export async function insert(db: Db, rows: readonly Insertable<AllocationsTable>[]): Promise<void> {
   if (rows.length > 0)
     await db
       .insertInto('placement_allocations')
@@ -30,8 +10,14 @@ export async function insert(db: Db, rows: readonly AllocationsTable[]): Promise
       .execute()
 }
 
-/** Removes what a consumer holds and gives it back to its providers. Repeatable. */
-export async function remove(db: Db, consumerId: string): Promise<void> {
+export interface Held {
+  provider_id: string
+  resource_class: string
+  used: number
+}
+
+/** Removes what a consumer holds and gives it back to its providers; tells what it was. Repeatable. */
+export async function remove(db: Db, consumerId: string): Promise<Held[]> {
   const held = await db
     .deleteFrom('placement_allocations')
     .where('consumer_id', '=', consumerId)
@@ -45,6 +31,7 @@ export async function remove(db: Db, consumerId: string): Promise<void> {
       .where('resource_class', '=', resource_class)
       .execute()
   }
+  return held
 }
 
 /** Sums by class over a project's consumers, or over all. */

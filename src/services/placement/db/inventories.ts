@@ -52,11 +52,25 @@ export interface ProviderWrite {
   inventories: ReadonlyMap<string, Inventory>
 }
 
-/** Writes what a host has; what is used stays as it is, even above a capacity that shrank. */
+/** By class: the ratio that the configuration had when the host was last written; null for an inventory of a client's. */
+export async function defaultRatios(db: Db, name: string): Promise<Map<string, number | null>> {
+  const rows = await db
+    .selectFrom('placement_inventories as i')
+    .innerJoin('placement_providers as p', 'p.id', 'i.provider_id')
+    .select(['i.resource_class', 'i.default_ratio'])
+    .where('p.name', '=', name)
+    .execute()
+  return new Map(rows.map((row) => [row.resource_class, row.default_ratio]))
+}
+
+/**
+ * Writes what a host has; what is used stays as it is, even above a capacity that shrank. A ratio that an operator chose
+ * stays too, until the configuration's own changes.
+ */
 export async function put(db: Db, { id, name, at, inventories }: ProviderWrite): Promise<void> {
   const written = await db
     .insertInto('placement_providers')
-    .values({ id, name, generation: 1, created_at: at, updated_at: at })
+    .values({ id, name, generation: 1, parent_id: null, root_id: id, created_at: at, updated_at: at })
     .onConflict((conflict) =>
       conflict.column('name').doUpdateSet((eb) => ({
         generation: eb('placement_providers.generation', '+', 1),
@@ -71,7 +85,9 @@ export async function put(db: Db, { id, name, at, inventories }: ProviderWrite):
     total,
     reserved,
     allocation_ratio: allocationRatio,
+    default_ratio: allocationRatio,
     used: 0,
+    max_unit: total,
   }))
   await db
     .insertInto('placement_inventories')
@@ -80,7 +96,14 @@ export async function put(db: Db, { id, name, at, inventories }: ProviderWrite):
       conflict.columns(['provider_id', 'resource_class']).doUpdateSet((eb) => ({
         total: eb.ref('excluded.total'),
         reserved: eb.ref('excluded.reserved'),
-        allocation_ratio: eb.ref('excluded.allocation_ratio'),
+        max_unit: eb.ref('excluded.max_unit'),
+        allocation_ratio: eb
+          .case()
+          .when('placement_inventories.default_ratio', '=', eb.ref('excluded.default_ratio'))
+          .then(eb.ref('placement_inventories.allocation_ratio'))
+          .else(eb.ref('excluded.allocation_ratio'))
+          .end(),
+        default_ratio: eb.ref('excluded.default_ratio'),
       })),
     )
     .execute()

@@ -1,6 +1,7 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import * as allocations from '../db/allocations.ts'
-import * as inventories from '../db/inventories.ts'
+import * as providerRows from '../db/providers.ts'
+import { type HostRoom, take, type View } from './view.ts'
 
 export type Resources = ReadonlyMap<string, number>
 
@@ -13,11 +14,14 @@ export interface Refusal {
   capacity: number
 }
 
-export interface Claim {
-  /** Consumers to place, in order: each takes `resources` on one host. */
-  consumerIds: readonly string[]
+export interface Owner {
   projectId: string
   userId: string
+}
+
+export interface Claim extends Owner {
+  /** Consumers to place, in order: each takes `resources` on one host. */
+  consumerIds: readonly string[]
   resources: Resources
   /** Hosts that may be chosen. */
   candidates: readonly string[]
@@ -32,72 +36,77 @@ export interface Claimed {
 }
 
 /**
- * Claims room for several consumers in the caller's transaction: all hosts are read with one query, each consumer goes
- * to the host with most memory left (so they spread), and the takings are written once per host. Exact under
- * concurrency: the transaction is serialisable, and the update itself refuses to go beyond the capacity.
+ * Claims room for one consumer on one host in the caller's transaction; false when it has not the room, whatever the
+ * view said, which is read anew then.
  */
-export async function claim(trx: Trx, wanted: Claim): Promise<Claimed> {
-  const providers = wanted.candidates.length > 0 ? await inventories.list(trx, wanted.candidates) : []
-  const hosts = providers.map((provider) => ({ provider, count: 0 }))
-  const placed = new Map<string, string>()
-  const byConsumer: { consumerId: string; providerId: string }[] = []
-
-  for (const consumerId of wanted.consumerIds) {
-    const best = hosts
-      .filter(({ provider, count }) => lacks(provider, wanted.resources, count).length === 0)
-      .map((host) => ({ host, free: freeMemory(host.provider, wanted.resources, host.count) }))
-      .reduce<{ host: (typeof hosts)[number]; free: number } | null>(
-        (most, next) => (most === null || next.free > most.free ? next : most),
-        null,
-      )
-    if (best === null) break
-    best.host.count++
-    placed.set(consumerId, best.host.provider.name)
-    byConsumer.push({ consumerId, providerId: best.host.provider.id })
+export async function takeOn(
+  view: View,
+  trx: Trx,
+  host: HostRoom,
+  consumer: Owner & { id: string; resources: Resources; at: string },
+): Promise<boolean> {
+  if (!(await take(trx, host.id, consumer.resources))) {
+    await view.refresh(trx)
+    return false
   }
-
-  for (const { provider, count } of hosts.filter((host) => host.count > 0)) {
-    for (const [resourceClass, amount] of wanted.resources) {
-      if (amount === 0) continue
-      const { capacity } = provider.rooms.get(resourceClass)!
-      const taken = await allocations.take(trx, provider.id, resourceClass, amount * count, capacity)
-      // Only without a serialisable snapshot, which Database.write always has.
-      if (!taken) throw new Error(`${provider.name} had room for ${resourceClass} a moment ago`)
-    }
-  }
+  const rows = [...consumer.resources].filter(([, amount]) => amount > 0)
+  for (const [resourceClass, amount] of rows) view.shift(host.id, resourceClass, amount)
   await allocations.insert(
     trx,
-    byConsumer.flatMap(({ consumerId, providerId }) =>
-      [...wanted.resources]
-        .filter(([, amount]) => amount > 0)
-        .map(([resource_class, used]) => ({
-          consumer_id: consumerId,
-          provider_id: providerId,
-          resource_class,
-          used,
-          project_id: wanted.projectId,
-          user_id: wanted.userId,
-          created_at: wanted.at,
-        })),
-    ),
+    rows.map(([resource_class, used]) => ({
+      consumer_id: consumer.id,
+      provider_id: host.id,
+      ...{ resource_class, used },
+      project_id: consumer.projectId,
+      user_id: consumer.userId,
+      created_at: consumer.at,
+      ...{ consumer_generation: 1, consumer_type: 'INSTANCE' },
+    })),
   )
-  const full = placed.size < wanted.consumerIds.length
-  return { placed, refusals: full ? hosts.flatMap((h) => lacks(h.provider, wanted.resources, h.count)) : [] }
+  await providerRows.bump(trx, [host.id], consumer.at)
+  return true
 }
 
-/** What a host lacks for one consumer more, when `count` of this claim are on it already. */
-function lacks(provider: inventories.Provider, resources: Resources, count: number): Refusal[] {
+/** Claims room for several consumers, each on the host with most memory left, so that they spread. */
+export async function claim(view: View, trx: Trx, wanted: Claim): Promise<Claimed> {
+  const placed = new Map<string, string>()
+  const { resources, candidates } = wanted
+  let fresh = false
+  const hostsOf = async () => {
+    const all = await view.hosts(trx)
+    return candidates.flatMap((name) => all.get(name) ?? [])
+  }
+  for (const id of wanted.consumerIds) {
+    for (;;) {
+      const best = (await hostsOf())
+        .filter((host) => lacks(host, resources).length === 0)
+        .reduce<HostRoom | null>((most, next) => (!most || free(next) > free(most) ? next : most), null)
+      if (best && (await takeOn(view, trx, best, { ...wanted, id }))) {
+        placed.set(id, best.name)
+        break
+      }
+      if (best) continue
+      if (fresh) return { placed, refusals: (await hostsOf()).flatMap((host) => lacks(host, resources)) }
+      await view.refresh(trx)
+      fresh = true
+    }
+  }
+  return { placed, refusals: [] }
+}
+
+/** What a host lacks for one consumer more. */
+export function lacks(host: HostRoom, resources: Resources): Refusal[] {
   const refusals: Refusal[] = []
   for (const [resourceClass, wanted] of resources) {
     if (wanted === 0) continue
-    const room = provider.rooms.get(resourceClass) ?? { used: 0, capacity: 0 }
-    const free = room.capacity - room.used - wanted * count
-    if (wanted > free) refusals.push({ host: provider.name, resourceClass, wanted, free, capacity: room.capacity })
+    const { used, capacity } = host.rooms.get(resourceClass) ?? { used: 0, capacity: 0 }
+    const left = capacity - used
+    if (wanted > left) refusals.push({ host: host.name, resourceClass, wanted, free: left, capacity })
   }
   return refusals
 }
 
-function freeMemory(provider: inventories.Provider, resources: Resources, count: number): number {
-  const room = provider.rooms.get('MEMORY_MB')
-  return room ? room.capacity - room.used - (resources.get('MEMORY_MB') ?? 0) * count : 0
+function free({ rooms }: HostRoom): number {
+  const room = rooms.get('MEMORY_MB')
+  return room ? room.capacity - room.used : 0
 }

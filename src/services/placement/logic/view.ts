@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import type { Db } from '../../../platform/db/database.ts'
+import * as inventories from '../db/inventories.ts'
+import * as providerRows from '../db/providers.ts'
+
+/** A host's resources as last seen. `used` runs ahead of the table while a transaction is under way. */
+export interface HostRoom {
+  readonly id: string
+  readonly name: string
+  readonly rooms: ReadonlyMap<string, { capacity: number; used: number }>
+  readonly traits: ReadonlySet<string>
+}
+
+/** As long as other control processes' claims may go unseen; no harm comes of it, as the claim itself is exact. */
+const staleAfterMs = 5_000
+
+/**
+ * Every host's room in memory, so that choosing a host costs no query. It may be wrong, either way, after a transaction
+ * that was undone or by another process's doing: a claim that the table refuses, and one for which nothing seems free,
+ * read it anew.
+ */
+export class View {
+  readonly #nowMs: () => number
+  #hosts = new Map<string, HostRoom>()
+  #byId = new Map<string, HostRoom>()
+  #readAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  async hosts(db: Db): Promise<ReadonlyMap<string, HostRoom>> {
+    if (this.#nowMs() - this.#readAtMs > staleAfterMs) await this.refresh(db)
+    return this.#hosts
+  }
+
+  async refresh(db: Db): Promise<void> {
+    const found = await inventories.list(db)
+    const traits = await providerRows.traits(db)
+    this.#hosts = new Map(
+      found.map(({ id, name, rooms }) => [
+        name,
+        {
+          ...{ id, name, traits: new Set(traits.get(id)) },
+          rooms: new Map([...rooms].map(([each, { capacity, used }]) => [each, { capacity, used }])),
+        },
+      ]),
+    )
+    this.#byId = new Map([...this.#hosts.values()].map((host) => [host.id, host]))
+    this.#readAtMs = this.#nowMs()
+  }
+
+  forget(): void {
+    this.#readAtMs = Number.NEGATIVE_INFINITY
+  }
+
+  shift(providerId: string, resourceClass: string, by: number): void {
+    const room = this.#byId.get(providerId)?.rooms.get(resourceClass)
+    if (room) room.used += by
+  }
+}
+
+/**
+ * Takes all of `resources` on a provider, or nothing; false when it has not the room. The condition stands in the update
+ * itself, so it holds on every engine and isolation level, whatever the caller thought was free.
+ */
+export async function take(db: Db, providerId: string, resources: ReadonlyMap<string, number>): Promise<boolean> {
+  const wanted = [...resources].filter(([, amount]) => amount > 0)
+  if (wanted.length === 0) return true
+  const fits = wanted.map(
+    ([name, amount]) => sql`(resource_class = ${name} and used + ${amount} <= (total - reserved) * allocation_ratio)`,
+  )
+  const amounts = wanted.map(([name, amount]) => sql`when resource_class = ${name} then ${amount}`)
+  const change = (sign: '+' | '-', which: typeof fits) =>
+    sql<{ resource_class: string }>`
+      update placement_inventories
+      set used = used ${sql.raw(sign)} case ${sql.join(amounts, sql` `)} else 0 end
+      where provider_id = ${providerId} and (${sql.join(which, sql` or `)})
+      returning resource_class`.execute(db)
+  const { rows } = await change('+', fits)
+  if (rows.length === wanted.length) return true
+  if (rows.length > 0) {
+    await change(
+      '-',
+      rows.map((row) => sql`resource_class = ${row.resource_class}`),
+    )
+  }
+  return false
+}
