@@ -1,7 +1,7 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import * as allocations from '../db/allocations.ts'
 import * as providerRows from '../db/providers.ts'
-import { type HostRoom, take, type View } from './view.ts'
+import type { HostRoom, View } from './view.ts'
 
 export type Resources = ReadonlyMap<string, number>
 
@@ -45,7 +45,7 @@ export async function takeOn(
   host: HostRoom,
   consumer: Owner & { id: string; resources: Resources; at: string },
 ): Promise<boolean> {
-  if (!(await take(trx, host.id, consumer.resources))) {
+  if (!(await allocations.take(trx, host.id, consumer.resources))) {
     await view.refresh(trx)
     return false
   }

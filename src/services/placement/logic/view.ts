@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
 import * as inventories from '../db/inventories.ts'
 import * as providerRows from '../db/providers.ts'
@@ -58,32 +57,4 @@ export class View {
     const room = this.#byId.get(providerId)?.rooms.get(resourceClass)
     if (room) room.used += by
   }
-}
-
-/**
- * Takes all of `resources` on a provider, or nothing; false when it has not the room. The condition stands in the update
- * itself, so it holds on every engine and isolation level, whatever the caller thought was free.
- */
-export async function take(db: Db, providerId: string, resources: ReadonlyMap<string, number>): Promise<boolean> {
-  const wanted = [...resources].filter(([, amount]) => amount > 0)
-  if (wanted.length === 0) return true
-  const fits = wanted.map(
-    ([name, amount]) => sql`(resource_class = ${name} and used + ${amount} <= (total - reserved) * allocation_ratio)`,
-  )
-  const amounts = wanted.map(([name, amount]) => sql`when resource_class = ${name} then ${amount}`)
-  const change = (sign: '+' | '-', which: typeof fits) =>
-    sql<{ resource_class: string }>`
-      update placement_inventories
-      set used = used ${sql.raw(sign)} case ${sql.join(amounts, sql` `)} else 0 end
-      where provider_id = ${providerId} and (${sql.join(which, sql` or `)})
-      returning resource_class`.execute(db)
-  const { rows } = await change('+', fits)
-  if (rows.length === wanted.length) return true
-  if (rows.length > 0) {
-    await change(
-      '-',
-      rows.map((row) => sql`resource_class = ${row.resource_class}`),
-    )
-  }
-  return false
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startCloud } from '../../../../test/support/cloud.ts'
+import { startComputeCloud } from '../../../../test/support/compute.ts'
 import { eachDatabase } from '../../../../test/support/databases.ts'
 import { newId } from '../../../platform/ids.ts'
 
@@ -204,7 +205,9 @@ test('versions, errors, methods and who may', async (t) => {
 })
 
 test('what the scheduler takes is what the API shows, and the other way round', async (t) => {
-  const cloud = await startCloud(t, { hosts: [{ vcpus: 4, memoryMiB: 4096, diskGiB: 40 }] })
+  const cloud = await startComputeCloud(t, { hosts: [{ vcpus: 4, memoryMiB: 4096, diskGiB: 40 }] })
+  const { placement } = cloud.control.services
+  await cloud.until(async () => (await placement.providers(cloud.database.read)).length === 1)
   const admin = cloud.as('admin')
   const { body } = await admin.get('placement', '/resource_providers', newest)
   const [provider] = body.resource_providers
@@ -216,7 +219,6 @@ test('what the scheduler takes is what the API shows, and the other way round', 
   const answer = await admin.put('placement', path, { ...vcpus, allocation_ratio: 1 }, newest)
   assert.equal(answer.status, 200)
   // The host tells of itself again, and the operator's ratio stays.
-  const { placement } = cloud.control.services
   await placement.recordHost('host1', new Map([['VCPU', { total: 5, reserved: 0, allocationRatio: 16 }]]))
   const after = await admin.get('placement', path, newest)
   assert.deepEqual([after.body.total, after.body.allocation_ratio], [5, 1])
