@@ -10,7 +10,6 @@ import { createLocalBus } from './platform/bus/local.ts'
 import { systemClock } from './platform/clock.ts'
 import { openDatabase } from './platform/db/open.ts'
 import { CloudError } from './platform/errors.ts'
-import { armFault } from './platform/faults.ts'
 import { explainPolicy } from './policy-check.ts'
 import { firstServerName, seedDemo, seedIdentity } from './seed/index.ts'
 
@@ -44,7 +43,6 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
     await host.ready
     progress('host: compute and network')
     await seedDemo(seeding)
-    armFault(config.fault)
 
     return {
       stop,

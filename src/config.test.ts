@@ -23,7 +23,7 @@ test('without a word from anyone, the fallbacks hold', (t) => {
   assert.equal(config.engineOwn, true)
   assert.equal(config.publicCidr, '198.18.4.0/24')
   assert.deepEqual(config.quotas, { instances: 10, cores: 20, ramMiB: 51200, keyPairs: 100 })
-  assert.equal(config.fault, null)
+  assert.equal(config.faults, false)
   assert.ok(Object.isFrozen(config))
 })
 

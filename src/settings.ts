@@ -317,12 +317,10 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     check: listOf(/^\d{1,5}$/, 'ports'),
     help: 'The ports they may not; read only where none is allowed by name.',
   },
-  {
-    key: 'fault',
-    kind: 'text',
-    fallback: null,
-    check: matches(/^[a-z][\w.-]*(:[1-9]\d*)?$/, 'the name of a fault point, or name:n'),
-    help: 'For tests: kill the process at this step.',
+      key: 'faults',
+    kind: 'boolean',
+    fallback: false,
+    help: 'For tests: a step named over the control socket kills the process or the engine.',
   },
 ]
 

@@ -8,6 +8,7 @@ import { type Logger, newLogger } from '../platform/log.ts'
 import { serveControl } from './control-socket.ts'
 import { writeCredentials } from './credentials.ts'
 import { ensureEngine, type ReadyEngine } from './engine.ts'
+import { faultAnswers } from './fault-answers.ts'
 import { giveBackMemory, memory } from './memory.ts'
 import { stopEngine, watchEngine } from './own-engine.ts'
 import type { Progress } from './progress.ts'
@@ -38,6 +39,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     status: async () => cloud && { ...about(config), ...(await cloud.status()) },
     'rotate-keys': async () => cloud && (await cloud.rotateKeys()),
     'policy-check': async (question) => cloud && (await cloud.explainPolicy(question as PolicyQuestion)),
+    ...(config.faults ? faultAnswers(() => engine?.own ?? null) : {}),
   })
   // The code of all services is read while the engine starts.
   const loading = load()

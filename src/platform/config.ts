@@ -59,7 +59,8 @@ export interface Config {
   imageSizeMaxBytes: number
   /** What imports may fetch for tenants. */
   imageImport: OutwardSettings
-  fault: string | null
+  /** For tests: the control socket arms fault points. */
+  faults: boolean
 }
 
 /** Official service type → standard port. */

@@ -4,16 +4,20 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { askControl } from '../../src/cli/control-socket.ts'
+import type { FaultOrder } from '../../src/cli/fault-answers.ts'
 import { busyboxArchive } from '../../src/seed/busybox.ts'
 import { type Api, logIn, until } from '../support/api.ts'
 import { type Berth, newBerth, run } from '../support/berth.ts'
 
 /**
- * Kills the process with SIGKILL at every fault point that the code names, in the middle of the operation that passes
- * it, starts it again, and demands that nothing hangs and nothing is left over.
+ * Kills the process, and then the engine, with SIGKILL at every fault point that the code names, in the middle of the
+ * operation that passes it, and demands that afterwards nothing hangs and nothing is left over. A point is armed only
+ * when the cloud is at rest, so that it is the operation itself that dies there, and not what a start brings in order.
  */
 interface Server {
   id: string
+  name: string
   status: string
   'OS-EXT-STS:task_state': string | null
   fault?: { message: string }
@@ -37,8 +41,10 @@ async function faultPoints(): Promise<string[]> {
   return [...new Set(points)].filter((point) => !elsewhere.test(point)).sort()
 }
 
+type Operation = 'create' | 'delete' | 'reboot' | 'snapshot' | 'upload' | 'image-delete'
+
 /** The operation that passes a fault point, by the point's name. */
-function operationOf(point: string): 'create' | 'delete' | 'reboot' | 'snapshot' | 'upload' | 'image-delete' {
+function operationOf(point: string): Operation {
   if (/\.action\./.test(point)) return 'reboot'
   if (/^image\.upload/.test(point)) return 'upload'
   if (/^image\.delete/.test(point)) return 'image-delete'
@@ -47,18 +53,19 @@ function operationOf(point: string): 'create' | 'delete' | 'reboot' | 'snapshot'
   return 'create'
 }
 
-describe('a process killed anywhere', { concurrency: 1 }, async () => {
+describe('killed anywhere', { concurrency: 1 }, async () => {
   let berth: Berth
   let api: Api
   let imageId = ''
   let networkId = ''
 
   before(async () => {
-    berth = await newBerth(20_100)
+    berth = await newBerth(20_100, { BERTH_FAULTS: 'true' })
     await berth.up()
     await refresh()
     imageId = (await api.get<{ images: { id: string; name: string }[] }>('image', '/images')).images[0]?.id ?? ''
     networkId = await network()
+    await clear()
   })
   after(async () => {
     await berth?.destroy()
@@ -84,20 +91,11 @@ describe('a process killed anywhere', { concurrency: 1 }, async () => {
     assert.equal(made.status, 202, JSON.stringify(made.body))
     return made.body.server.id
   }
-  const settled = () =>
-    until('every server ACTIVE, gone, or in ERROR with a fault', 60_000, async () => {
-      const open = (await servers()).filter(
-        (s) =>
-          s['OS-EXT-STS:task_state'] !== null ||
-          !(s.status === 'ACTIVE' || (s.status === 'ERROR' && s.fault !== undefined)),
-      )
-      return open.length === 0
-    })
-  async function upload(): Promise<void> {
+  async function upload(): Promise<number> {
     const image = { name: 'crash', container_format: 'docker', disk_format: 'raw' }
     const made = await api.call<{ id: string }>('POST', 'image', '/images', image)
     const type = { 'content-type': 'application/octet-stream' }
-    await api.call('PUT', 'image', `/images/${made.body.id}/file`, await busyboxArchive(), type)
+    return (await api.call('PUT', 'image', `/images/${made.body.id}/file`, await busyboxArchive(), type)).status
   }
   const died = (pid: number) =>
     until(`the process to die`, 30_000, async () => {
@@ -137,56 +135,118 @@ describe('a process killed anywhere', { concurrency: 1 }, async () => {
     return [...found, ...(await unaccounted(berth))]
   }
 
+  const arm = (order: FaultOrder) => askControl(berth.stateDir, 'arm-fault', order)
+  const isArmed = async () => {
+    const said = await askControl<{ armed: boolean }>(berth.stateDir, 'fault-armed')
+    return said.state !== 'up' || said.answer.armed
+  }
+
+  /** Begins the operation on `victim`; resolves with the status of the answer. */
+  async function act(operation: Operation, victim: string | null): Promise<number> {
+    const action = async (body: object) => (await api.call('POST', 'compute', `/servers/${victim}/action`, body)).status
+    switch (operation) {
+      case 'create':
+        await create('victim')
+        return 202
+      case 'delete':
+        return (await api.call('DELETE', 'compute', `/servers/${victim}`)).status
+      case 'reboot':
+        return action({ reboot: { type: 'HARD' } })
+      case 'snapshot':
+        return action({ createImage: { name: 'crash' } })
+      case 'upload':
+        return upload()
+      case 'image-delete': {
+        const image = (await images()).find(({ name }) => name === 'crash')
+        return (await api.call('DELETE', 'image', `/images/${image?.id}`)).status
+      }
+    }
+  }
+
+  /** What the operation was about is there, or gone, as its answer promised or would have. */
+  async function carriedOut(operation: Operation, victim: string | null): Promise<void> {
+    const named = (await servers()).filter(({ name }) => name === 'victim')
+    const crash = (await images()).filter(({ name }) => name === 'crash')
+    if (operation === 'create') assert.equal(named.length, 1, 'the server was asked for, and is there')
+    if (operation === 'delete') assert.equal(named.length, 0, 'the server was to go, and is gone')
+    if (operation === 'reboot') assert.equal(named.find(({ id }) => id === victim)?.status, 'ACTIVE')
+    // An image whose bytes never came is for its owner to fill or delete.
+    if (operation === 'upload') assert.equal(crash.length, 1, 'the image was made, and is there')
+    if (operation === 'image-delete') assert.equal(crash.length, 0, 'the image was to go, and is gone')
+  }
+
+  async function atRest(): Promise<void> {
+    await until('the servers at rest', 60_000, async () => {
+      const open = (await servers()).filter(
+        (s) =>
+          s['OS-EXT-STS:task_state'] !== null ||
+          !(s.status === 'ACTIVE' || (s.status === 'ERROR' && s.fault !== undefined)),
+      )
+      return open.length === 0
+    })
+    await until('no image between states', 60_000, async () =>
+      (await images()).every(({ status, name }) => status === 'active' || (status === 'queued' && name === 'crash')),
+    )
+  }
+
+  async function nothingLeft(): Promise<void> {
+    let last: string[] = []
+    await until('nothing left over', 60_000, async () => {
+      last = await leftovers()
+      return last.length === 0
+    }).catch((error) => assert.fail(`${error}: ${last.join(', ')}`))
+  }
+
+  async function clear(): Promise<void> {
+    for (const { id, name } of await images()) {
+      if (name === 'crash') assert.equal((await api.call('DELETE', 'image', `/images/${id}`)).status, 204)
+    }
+    for (const { id } of await servers()) await api.call('DELETE', 'compute', `/servers/${id}`)
+    await until('the servers gone', 60_000, async () => (await servers()).length === 0)
+    await nothingLeft()
+  }
+
+  async function prepare(operation: Operation): Promise<string | null> {
+    const prepared = ['delete', 'snapshot', 'reboot'].includes(operation) ? await create('victim') : null
+    if (operation === 'image-delete') await upload()
+    await atRest()
+    return prepared
+  }
+
   for (const point of await faultPoints()) {
     const operation = operationOf(point)
-    test(`at ${point} (${operation})`, async () => {
-      const prepared = ['delete', 'snapshot', 'reboot'].includes(operation) ? await create('victim') : null
-      if (prepared) await settled()
-      if (operation === 'image-delete') await upload()
-      await berth.down()
-      await berth.up({ BERTH_FAULT: point })
+
+    test(`the process at ${point} (${operation})`, async () => {
+      const victim = await prepare(operation)
       const pid = await berth.pid()
-      // The answer may or may not come: the process dies somewhere on the way.
-      const act = async (): Promise<unknown> => {
-        switch (operation) {
-          case 'create':
-            return create('victim')
-          case 'delete':
-            return api.call('DELETE', 'compute', `/servers/${prepared}`)
-          case 'reboot':
-            return api.call('POST', 'compute', `/servers/${prepared}/action`, { reboot: { type: 'HARD' } })
-          case 'snapshot':
-            return api.call('POST', 'compute', `/servers/${prepared}/action`, { createImage: { name: 'crash' } })
-          case 'upload':
-            return upload()
-          case 'image-delete':
-            for (const { id, name } of await images()) {
-              if (name === 'crash') await api.call('DELETE', 'image', `/images/${id}`)
-            }
-        }
-      }
-      // Or even before: some points are passed by what a start itself brings in order.
-      await refresh()
-        .then(act)
-        .catch(() => {})
+      await arm({ point, victim: 'process' })
+      await act(operation, victim).catch(() => {}) // the answer may or may not come
       await died(pid)
       await berth.up()
       await refresh()
-      await settled()
-      await until('no image between states', 60_000, async () =>
-        (await images()).every((i) => i.status === 'active' || (i.status === 'queued' && operation === 'upload')),
-      )
-      for (const { id, name } of await images()) {
-        if (name === 'crash') assert.equal((await api.call('DELETE', 'image', `/images/${id}`)).status, 204)
-      }
-      let last: string[] = []
-      await until('nothing left over', 60_000, async () => {
-        last = await leftovers()
-        return last.length === 0
-      }).catch((error) => assert.fail(`${error}: ${last.join(', ')}`))
-      for (const { id } of await servers()) await api.call('DELETE', 'compute', `/servers/${id}`)
-      await until('the servers gone', 60_000, async () => (await servers()).length === 0)
-      assert.deepEqual(await leftovers(), [])
+      await atRest()
+      await carriedOut(operation, victim)
+      await nothingLeft()
+      await clear()
+    })
+
+    // An image is nothing to the engine.
+    if (operation === 'upload' || operation === 'image-delete') continue
+    test(`the engine at ${point} (${operation})`, async () => {
+      const victim = await prepare(operation)
+      const engine = Number(await readFile((await berth.engine()).pid, 'utf8'))
+      await arm({ point, victim: 'engine' })
+      const status = await act(operation, victim)
+      assert.ok(status < 300, `${status}`)
+      await until('the point', 30_000, async () => !(await isArmed()))
+      await until('another engine', 30_000, async () => {
+        const pid = Number(await readFile((await berth.engine()).pid, 'utf8'))
+        return pid !== engine && (await berth.docker('ps', '-q')) !== null
+      })
+      await atRest()
+      await carriedOut(operation, victim)
+      await nothingLeft()
+      await clear()
     })
   }
 })

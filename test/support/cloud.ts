@@ -195,5 +195,5 @@ const base: Config = {
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
   imageSizeMaxBytes: 0,
   imageImport: testConfig.imageImport,
-  fault: null,
+  faults: false,
 }

@@ -104,5 +104,5 @@ export const testConfig: Config = {
     allowedPorts: '80,443',
     disallowedPorts: '',
   },
-  fault: null,
+  faults: false,
 }

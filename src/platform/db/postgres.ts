@@ -5,6 +5,7 @@ import { CloudError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Database, Tables } from './database.ts'
 import { markInside, refuseNesting } from './nesting.ts'
+import { storageFault } from './storage-faults.ts'
 
 /** serialization_failure and deadlock_detected: the transaction had no effect and may simply be run again. */
 const retryable = new Set(['40001', '40P01'])
@@ -60,7 +61,7 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
             .execute((trx) => markInside(() => work(trx)))
         } catch (error) {
           const code = error instanceof pg.DatabaseError ? error.code : undefined
-          if (!code || !retryable.has(code)) throw error
+          if (!code || !retryable.has(code)) throw storageFault(error)
           if (attempt === attempts) {
             throw new CloudError('unavailable', 'Too many writes met on the same rows; try again', { cause: error })
           }

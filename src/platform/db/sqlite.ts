@@ -7,6 +7,7 @@ import { createGroupCommit } from './group-commit.ts'
 import { markInside, refuseNesting } from './nesting.ts'
 import { regexp } from './regexp.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { storageFault } from './storage-faults.ts'
 
 export interface SqliteOptions {
   /** Makes a file durable; tests put themselves between here. */
@@ -70,7 +71,11 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     read,
     async write(work) {
       refuseNesting()
-      return group.write(() => jobs.transaction().execute(work))
+      try {
+        return await group.write(() => jobs.transaction().execute(work))
+      } catch (error) {
+        throw storageFault(error)
+      }
     },
     async close() {
       await group.close()
