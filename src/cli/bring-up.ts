@@ -1,14 +1,13 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { pino } from 'pino'
 import type { Config } from '../config.ts'
 import { loopbackHostOf } from '../platform/config.ts'
 import { CloudError } from '../platform/errors.ts'
-import { type Logger, newLogger } from '../platform/log.ts'
 import { serveControl } from './control-socket.ts'
 import { writeCredentials } from './credentials.ts'
 import { ensureEngine, type ReadyEngine } from './engine.ts'
 import { faultAnswers } from './fault-answers.ts'
+import { openLog } from './log-file.ts'
 import { giveBackMemory, memory } from './memory.ts'
 import { stopEngine, watchEngine } from './own-engine.ts'
 import type { Progress } from './progress.ts'
@@ -33,7 +32,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
   let cloud: RunningCloud | null = null
   let engine: ReadyEngine | null = null
   let stopWatching = (): void => {}
-  const log = openLog(config)
+  const log = openLog(paths.log, config.logLevel)
   const control = await serveControl(config.stateDir, {
     summary: async () => cloud && { lines: await summaryOf(config, cloud) },
     status: async () => cloud && { ...about(config), ...(await cloud.status()) },
@@ -94,13 +93,6 @@ async function firstServerSettled(cloud: RunningCloud, step: Progress['step']): 
 }
 
 const loadCloud = async (): Promise<StartCloud> => (await import('../cloud.ts')).startCloud
-
-function openLog(config: Config): Logger {
-  const { log } = statePaths(config.stateDir)
-  const destination = pino.destination({ dest: log, append: true, sync: true })
-  chmodSync(log, 0o600)
-  return newLogger(config.logLevel, destination)
-}
 
 const about = (config: Config) => ({
   version: versionOfBerth(),
