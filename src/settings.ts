@@ -317,7 +317,8 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     check: listOf(/^\d{1,5}$/, 'ports'),
     help: 'The ports they may not; read only where none is allowed by name.',
   },
-      key: 'faults',
+  {
+    key: 'faults',
     kind: 'boolean',
     fallback: false,
     help: 'For tests: a step named over the control socket kills the process or the engine.',
