@@ -11,7 +11,7 @@ import { createLocalBus } from '../../src/platform/bus/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { newLogger } from '../../src/platform/log.ts'
 import { type NetworkHost, type NetworkHostDeps, startNetworkHost } from '../../src/services/network/host/agent.ts'
-import { dockerNetworksOf, portOption, twinOption } from '../../src/services/network/host/names.ts'
+import { dockerNetworkOf, nicOption, portOption, twinOption } from '../../src/services/network/host/names.ts'
 import { removeEverything } from '../../src/services/network/host/remove.ts'
 import {
   type NetworkOrder,
@@ -139,16 +139,17 @@ export async function startTestNetworkHost(
     /** Creates and starts a container with a NIC for each port. */
     async server(nics: readonly { portId: string; networkId: string }[], restart = 'no'): Promise<Server> {
       const networkIds = nics.map((nic) => nic.networkId)
+      const names = networkIds.map(dockerNetworkOf)
       await agent.plug.ready(
         nics.map((nic) => nic.portId),
-        networkIds,
+        names,
         soon(),
       )
-      const names = dockerNetworksOf(networkIds)
       // As the compute driver says it: see `dockerNetworks` there.
       const endpoint = (i: number) => {
         const twin = networkIds.indexOf(networkIds[i]!) < i ? { [twinOption]: 'true' } : {}
-        return { DriverOpts: { [portOption]: nics[i]!.portId, ...twin } }
+        const nic = i > 0 ? { [nicOption]: String(i) } : {}
+        return { DriverOpts: { [portOption]: nics[i]!.portId, ...twin, ...nic } }
       }
       const id = await containers.create(
         engine,
@@ -234,7 +235,7 @@ async function listening(server: Server, port: number): Promise<void> {
   throw new Error(`nobody listens on ${port}`)
 }
 
-const macOf = (id: string): string => `fa:16:3e:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}`
+export const macOf = (id: string): string => `fa:16:3e:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}`
 
 export const subnet = (cidr: string, gatewayIp: string | null = null): SubnetFacts => ({
   subnetId: randomUUID(),

@@ -58,7 +58,13 @@ export interface Container {
   }
   Config: { Tty: boolean; StopSignal?: string; Labels: Readonly<Record<string, string>> | null }
   HostConfig: Required<Pick<Size, 'Memory' | 'MemorySwap' | 'NanoCpus' | 'CpuShares' | 'CpusetCpus'>>
-  NetworkSettings: { Networks: Readonly<Record<string, { MacAddress: string; NetworkID: string }>> | null }
+  NetworkSettings: { Networks: Readonly<Record<string, JoinedNetwork>> | null }
+}
+
+export interface JoinedNetwork {
+  MacAddress: string
+  NetworkID: string
+  DriverOpts: Readonly<Record<string, string>> | null
 }
 
 export interface ContainerSummary {

@@ -30,7 +30,16 @@ export interface ServerOrder {
   /** Flavor extra specs in the `docker:` namespace, the prefix cut off. */
   dockerSpecs: Readonly<Record<string, string>>
   /** In NIC order: eth0 first. */
-  ports: readonly { portId: string; networkId: string; macAddress: string }[]
+  ports: readonly OrderedPort[]
+}
+
+export interface OrderedPort {
+  portId: string
+  networkId: string
+  macAddress: string
+  /** Rises with the NICs; a NIC that was taken out leaves a gap. */
+  nic: number
+  addresses: readonly string[]
 }
 
 export type SeenState = 'running' | 'stopped' | 'paused' | 'absent'

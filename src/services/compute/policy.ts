@@ -70,6 +70,8 @@ export const rules: Rules = {
     delete: member,
     delete_all: member,
   }),
+  ...under('os-attach-interfaces', { list: reader, show: reader, create: member, delete: member }),
+  ...under('os-multinic', { add: member, remove: member }),
   ...under('ips', { index: reader, show: reader }),
   ...under('os-instance-actions', { list: reader, show: reader, events: admin, 'events:details': admin }),
 

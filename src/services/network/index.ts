@@ -8,6 +8,7 @@ import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service } from '../../platform/service.ts'
 import { type ComputeGroups, computeGroups } from './logic/compute-groups.ts'
 import * as seeding from './logic/seed.ts'
+import * as interfaces from './logic/server-interfaces.ts'
 import * as servers from './logic/servers.ts'
 import { networkPolicy } from './policy.ts'
 import { groupsReconciler } from './reconcile/groups.ts'
@@ -44,6 +45,12 @@ export interface NetworkService extends Service {
   checkNetworks(db: Db, ctx: Context, wanted: servers.ServerWishes): Promise<void>
   /** Deletes the ports made by plugServer and frees the user's own. Repeatable. */
   unplugServer(trx: Trx, serverId: string): Promise<void>
+  /** One more NIC for a server, or one less; nudge `network.ports` after it. @throws CloudError with Nova's texts */
+  attachPort(trx: Trx, ctx: Context, wanted: servers.ServerWishes & { host: string }): Promise<servers.ServerPort>
+  detachPort(trx: Trx, serverId: string, portId: string): Promise<void>
+  /** One more address on a network that the server is on, or one less. @throws CloudError `badRequest` */
+  addServerAddress(trx: Trx, serverId: string, networkId: string): Promise<void>
+  removeServerAddress(trx: Trx, serverId: string, address: string): Promise<void>
   /** Binds a server's ports to another host, or (null) to none; they stay its own. Nudge `network.ports` after it. */
   moveServer(trx: Trx, serverId: string, host: string | null): Promise<void>
   /** One query a page of servers; in NIC order. */
@@ -96,6 +103,10 @@ export function createNetwork(ground: Ground, identity: { authenticate: Authenti
     plugServer: (trx, ctx, wanted) => servers.plug(trx, deps, ctx, wanted),
     checkNetworks: (db, ctx, wanted) => servers.check(db, deps, ctx, wanted),
     unplugServer: (trx, serverId) => servers.unplug(trx, deps, serverId),
+    attachPort: (trx, ctx, wanted) => interfaces.attach(trx, deps, ctx, wanted),
+    detachPort: (trx, serverId, portId) => interfaces.detach(trx, deps, serverId, portId),
+    addServerAddress: (trx, serverId, networkId) => interfaces.addAddress(trx, serverId, networkId),
+    removeServerAddress: (trx, serverId, address) => interfaces.removeAddress(trx, serverId, address),
     moveServer: (trx, serverId, host) => servers.move(trx, serverId, host),
     serverPorts: (db, serverIds) => servers.ofServers(db, serverIds),
     computeGroups: computeGroups(deps),

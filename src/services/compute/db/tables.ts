@@ -221,6 +221,17 @@ export interface MigrationsTable {
   updated_at: string
 }
 
+/** A NIC that has a tag, or is on its way in or out. */
+export interface InterfacesTable {
+  port_id: string
+  server_id: string
+  tag: string | null
+  change: 'attach' | 'detach' | null
+  /** The order that makes the change, and the action it is part of. */
+  generation: number
+  action_id: string | null
+}
+
 export interface QuotasTable {
   project_id: string
   resource: string
@@ -272,6 +283,7 @@ declare module '../../../platform/db/database.ts' {
     compute_actions: ActionsTable
     compute_action_events: ActionEventsTable
     compute_snapshots: SnapshotsTable
+    compute_interfaces: InterfacesTable
     compute_quotas: QuotasTable
     compute_server_groups: ServerGroupsTable
     compute_server_group_members: ServerGroupMembersTable

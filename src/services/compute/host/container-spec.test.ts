@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { containerSpec, dockerNetworks, hostnameOf } from './container-spec.ts'
 import { mountedWithQuota } from './disk.ts'
-import { anOrder } from './driver-suite.ts'
+import { anOrder, aPort } from './driver-suite.ts'
 
 const image = { imageId: 'i1', reference: 'r', configDigest: 'sha256:1', pullToken: 't' }
 const limits = { cpus: 4, diskQuota: false }
-const port = (portId: string, networkId: string) => ({ portId, networkId, macAddress: 'fa:16:3e:00:00:01' })
 
 test('host names', () => {
   const cases = [
@@ -20,8 +19,8 @@ test('host names', () => {
   for (const [wanted, name] of cases) assert.equal(hostnameOf(wanted), name)
 })
 
-test('the second port of a network is on a Docker network of its own', () => {
-  const ports = [port('p1', 'a'), port('p2', 'b'), port('p3', 'a'), port('p4', 'a')]
+test('every port but the first is on a Docker network of its own, whose name sorts by NIC', () => {
+  const ports = [aPort('p1', 'a'), aPort('p2', 'b', 1), aPort('p3', 'a', 3), aPort('p4', 'a', 10)]
   assert.deepEqual(
     dockerNetworks(ports).map(({ name, endpoint }) => [
       name,
@@ -30,9 +29,9 @@ test('the second port of a network is on a Docker network of its own', () => {
     ]),
     [
       ['qnet-a', 'p1', undefined],
-      ['qnet-b', 'p2', undefined],
-      ['qnet-a-1', 'p3', 'true'],
-      ['qnet-a-2', 'p4', 'true'],
+      ['qnet001-b', 'p2', undefined],
+      ['qnet003-a', 'p3', 'true'],
+      ['qnet010-a', 'p4', 'true'],
     ],
   )
 })
@@ -43,13 +42,15 @@ test('a server as a container', () => {
     memoryMiB: 512,
     swapMiB: 128,
     environment: { A: '1', 'B=C': '2', D: 'x\0y', E: 'a=b' },
-    ports: [port('p1', 'a'), port('p2', 'b')],
+    ports: [aPort('p1', 'a'), aPort('p2', 'b', 1)],
   })
   const spec = containerSpec(order, 'sha256:1', 'c1', limits)
   assert.equal(spec.Image, 'sha256:1')
   assert.deepEqual(spec.Env, ['A=1', 'E=a=b'])
   assert.equal('Cmd' in spec, false)
-  assert.deepEqual(spec.NetworkingConfig, { EndpointsConfig: { 'qnet-a': { DriverOpts: { 'io.berth.port': 'p1' } } } })
+  assert.deepEqual(spec.NetworkingConfig, {
+    EndpointsConfig: { 'qnet-a': { DriverOpts: { 'io.berth.port': 'p1', 'io.berth.addresses': '' } } },
+  })
   const { HostConfig: host } = spec
   assert.equal(host?.NetworkMode, 'qnet-a')
   assert.equal(host?.Memory, 512 * 1024 ** 2)

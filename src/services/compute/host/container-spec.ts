@@ -24,15 +24,19 @@ export interface EngineLimits {
 const mib = 1024 * 1024
 const defaultPidsLimit = 4096
 
-/** The Docker network of each port, in NIC order: a second port of one network is on a network of its own. */
+/**
+ * The Docker network of each port. The Engine numbers interfaces in the order of these names and joins a container to
+ * each at most once, so all but the first have the NIC's number in front.
+ */
 export function dockerNetworks(ports: ServerOrder['ports']): { name: string; endpoint: Endpoint }[] {
-  const seen = new Map<string, number>()
-  return ports.map(({ portId, networkId }) => {
-    const before = seen.get(networkId) ?? 0
-    seen.set(networkId, before + 1)
-    const name = before === 0 ? `qnet-${networkId}` : `qnet-${networkId}-${before}`
-    const twin = before === 0 ? {} : { 'io.berth.twin': 'true' }
-    return { name, endpoint: { DriverOpts: { 'io.berth.port': portId, ...twin } } }
+  const seen = new Set<string>()
+  return ports.map(({ portId, networkId, nic, addresses }) => {
+    const twin = seen.has(networkId) ? { 'io.berth.twin': 'true' } : {}
+    seen.add(networkId)
+    const name = nic === 0 ? `qnet-${networkId}` : `qnet${String(nic).padStart(3, '0')}-${networkId}`
+    const further = nic === 0 ? {} : { 'io.berth.nic': String(nic) }
+    const DriverOpts = { 'io.berth.port': portId, 'io.berth.addresses': addresses.join(' '), ...twin, ...further }
+    return { name, endpoint: { DriverOpts } }
   })
 }
 

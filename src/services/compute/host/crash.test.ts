@@ -11,8 +11,9 @@ import { startEngine } from '../../../../test/support/engine.ts'
 import { startRegistry } from '../../../../test/support/registry.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import * as images from '../../../machine/docker/images.ts'
+import * as networks from '../../../machine/docker/networks.ts'
 import type { ServerReport, SnapshotReport } from '../messages.ts'
-import { anOrder, uploadTarget } from './driver-suite.ts'
+import { anOrder, aPort, uploadTarget } from './driver-suite.ts'
 
 const program = fileURLToPath(new URL('../../../../test/support/compute-host.ts', import.meta.url))
 
@@ -75,5 +76,32 @@ test('a host killed at any step finishes it after the next start', async (t) => 
       assert.ok(target.received.length >= 1)
       assert.deepEqual(await images.listTagged(engine, 'berth-snapshot/*', signal), [])
       await hostRun({ ...base, kind: 'order', message: { ...server, generation: 2, wish: 'absent' }, fault: null })
+    })
+})
+
+test('a NIC on its way in or out when the host was killed is where it was wanted after the next start', async (t) => {
+  const signal = AbortSignal.timeout(120_000)
+  const { engine, socketPath, busybox } = await startEngine(t, { ownNetwork: true })
+  const IPAM = { Config: [{ Subnet: '10.78.0.0/24' }] }
+  await networks.create(engine, { Name: 'qnet-n1', Driver: 'bridge', IPAM }, signal)
+  const stateDir = await mkdtemp(join(tmpdir(), 'berth-crash-'))
+  t.after(() => rm(stateDir, { recursive: true, force: true }))
+  const image = { imageId: 'i1', reference: 'unused', configDigest: busybox, pullToken: 't' }
+  const base = { socketPath, stateDir, cloudId: 'c1' }
+
+  for (const step of ['attach.connected', 'detach.disconnected'])
+    await t.test(step, async () => {
+      const message = anOrder(image, { ports: step.startsWith('detach') ? [aPort('p1', 'n1')] : [] })
+      const task = { ...base, kind: 'order' as const }
+      await hostRun({ ...task, message, fault: null })
+      const ports = step.startsWith('detach') ? [] : [aPort('p1', 'n1')]
+      const changed = { ...task, message: { ...message, generation: 2, ports } }
+      assert.equal(await hostRun({ ...changed, fault: `compute.${step}` }), null)
+      const report = await hostRun<ServerReport>({ ...changed, fault: null })
+      assert.deepEqual([report?.seen, report?.error], ['running', null])
+      const { NetworkSettings } = await containers.inspect(engine, report!.containerId!, signal)
+      const joined = Object.keys(NetworkSettings.Networks ?? {})
+      assert.deepEqual(joined, [ports.length > 0 ? 'qnet-n1' : 'none'])
+      await hostRun({ ...task, message: { ...message, generation: 3, wish: 'absent' }, fault: null })
     })
 })

@@ -7,7 +7,7 @@ import * as networks from '../../../machine/docker/networks.ts'
 import type { ServerOrder } from '../messages.ts'
 import { containerName } from './container-spec.ts'
 import { dockerDriver } from './docker.ts'
-import { anOrder, noPlug, uploadTarget } from './driver-suite.ts'
+import { anOrder, aPort, noPlug, uploadTarget } from './driver-suite.ts'
 
 test('servers on an engine', async (t) => {
   const signal = AbortSignal.timeout(240_000)
@@ -97,9 +97,8 @@ test('servers on an engine', async (t) => {
       const IPAM = { Config: [{ Subnet: `10.77.${third}.0/24` }] }
       await networks.create(engine, { Name: name, Driver: 'bridge', IPAM }, signal)
     }
-    for (const [i, name] of ['qnet-b', 'qnet-a', 'qnet-b-1'].entries()) await make(name, i)
-    const port = (portId: string, networkId: string) => ({ portId, networkId, macAddress: '' })
-    const order = anOrder(image, { ports: [port('p1', 'b'), port('p2', 'a'), port('p3', 'b')] })
+    for (const [i, name] of ['qnet-b', 'qnet001-a', 'qnet002-b'].entries()) await make(name, i)
+    const order = anOrder(image, { ports: [aPort('p1', 'b'), aPort('p2', 'a', 1), aPort('p3', 'b', 2)] })
     const { containerId } = await ensure(order)
     const nics = async () => (await driver.diagnostics(order.serverId, signal)).nics
     const { NetworkSettings } = await containers.inspect(engine, containerId!, signal)
@@ -109,7 +108,7 @@ test('servers on an engine', async (t) => {
     await ensure({ ...order, wish: 'stopped' })
     for (const [name, third] of [
       ['qnet-b', 0],
-      ['qnet-b-1', 2],
+      ['qnet002-b', 2],
     ] as const) {
       await networks.remove(engine, name, signal)
       await make(name, third)

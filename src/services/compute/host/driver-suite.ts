@@ -12,6 +12,10 @@ import type { Change, EnsureOptions, Plug, ServerDriver } from './driver.ts'
 /** Nothing to wait for: servers without ports. */
 export const noPlug: Plug = { ready: async () => {} }
 
+export const aPort = (portId: string, networkId: string, nic = 0): ServerOrder['ports'][number] => ({
+  ...{ portId, networkId, nic, macAddress: `fa:16:3e:00:00:0${nic + 1}`, addresses: [] },
+})
+
 /** The whole wish for a small server; `part` says what matters to the test. */
 export function anOrder(image: ServerOrder['image'], part: Partial<ServerOrder> = {}): ServerOrder {
   return {
@@ -65,12 +69,14 @@ export async function uploadTarget(t: TestContext, status = 204) {
 export interface SuiteSubject {
   driver: ServerDriver
   image: ServerOrder['image']
+  /** Makes the Docker networks that a data path would have made. */
+  networks(names: readonly string[]): Promise<void>
 }
 
 /** What every driver must do; run by `docker.test.ts` and `fake.test.ts`. */
 export function driverSuite(name: string, setUp: (t: TestContext) => Promise<SuiteSubject>): void {
   test(`${name}: the contract of a server driver`, async (t) => {
-    const { driver, image } = await setUp(t)
+    const { driver, image, networks } = await setUp(t)
     const signal = AbortSignal.timeout(120_000)
     const plain: EnsureOptions = { rebootFrom: null, plug: noPlug }
     const ensure = (order: ServerOrder, options: Partial<EnsureOptions> = {}) =>
@@ -156,6 +162,33 @@ export function driverSuite(name: string, setUp: (t: TestContext) => Promise<Sui
       await ensure({ ...order, wish: 'absent' })
     })
 
+    await t.test('NICs come and go, running, paused or stopped, and are still there after a restart', async () => {
+      await networks(['qnet-n1', 'qnet001-n2', 'qnet002-n1'])
+      const [one, two, three] = [aPort('p1', 'n1'), aPort('p2', 'n2', 1), aPort('p3', 'n1', 2)]
+      const order = anOrder(image)
+      const first = await ensure(order)
+      const nics = async () => (await driver.diagnostics(order.serverId, signal)).nics.length
+      for (const [ports, wish] of [
+        [[one], 'running'],
+        [[one, two, three], 'running'],
+        [[two, three], 'paused'],
+        [[two], 'running'],
+        [[], 'running'],
+        [[three], 'stopped'],
+        [[one, three], 'stopped'],
+        [[one, three], 'running'],
+      ] as const) {
+        const seen = await ensure({ ...order, ports, wish })
+        assert.deepEqual([seen.seen, seen.containerId], [wish, first.containerId])
+        if (wish === 'stopped') continue
+        assert.equal(await nics(), ports.length, JSON.stringify(ports))
+        if (wish === 'paused') continue
+        assert.equal((await ensure({ ...order, ports }, { rebootFrom: seen.startedAt })).seen, 'running')
+        assert.equal(await nics(), ports.length)
+      }
+      await ensure({ ...order, wish: 'absent' })
+    })
+
     await t.test('a paused server can be removed', async () => {
       const order = anOrder(image)
       await ensure({ ...order, wish: 'paused' })
@@ -167,21 +200,21 @@ export function driverSuite(name: string, setUp: (t: TestContext) => Promise<Sui
     })
 
     await t.test('a data path that fails leaves nothing and names the step', async () => {
-      const order = anOrder(image, { ports: [{ portId: 'p1', networkId: 'n1', macAddress: 'fa:16:3e:00:00:01' }] })
+      const order = anOrder(image, { ports: [aPort('p1', 'n1')] })
       const asked: unknown[] = []
       const plug: Plug = {
-        async ready(...[portIds, networkIds]) {
-          asked.push([portIds, networkIds])
+        async ready(...[portIds, names]) {
+          asked.push([portIds, names])
           throw new CloudError('unavailable', 'no such port here')
         },
       }
       await assert.rejects(ensure(order, { plug }), { step: 'compute.create.connected', message: 'no such port here' })
-      assert.deepEqual(asked, [[['p1'], ['n1']]])
+      assert.deepEqual(asked, [[['p1'], ['qnet-n1']]])
       assert.equal((await driver.find(order.serverId, signal)).seen, 'absent')
     })
 
     await t.test('an order cut short leaves nothing', async () => {
-      const order = anOrder(image, { ports: [{ portId: 'p1', networkId: 'n1', macAddress: 'fa:16:3e:00:00:01' }] })
+      const order = anOrder(image, { ports: [aPort('p1', 'n1')] })
       const abort = new AbortController()
       const plug: Plug = {
         ready: (_p, _n, asked) =>

@@ -18,10 +18,10 @@ export type Glimpse = Pick<Seen, 'serverId' | 'seen' | 'containerId'>
 /** The network data path of this host. */
 export interface Plug {
   /**
-   * Resolves when the data path knows the ports and the Docker networks exist. `networkIds[i]` belongs to `portIds[i]`;
-   * the second port of one network is on the Docker network `qnet-<networkId>-1`, and so on.
+   * Resolves when the data path knows the ports and these Docker networks exist: `qnet-<network id>` for a first NIC,
+   * `qnet001-<network id>` for a second one, and so on.
    */
-  ready(portIds: readonly string[], networkIds: readonly string[], signal: AbortSignal): Promise<void>
+  ready(portIds: readonly string[], dockerNetworks: readonly string[], signal: AbortSignal): Promise<void>
 }
 
 export interface EnsureOptions {

@@ -15,6 +15,7 @@ import {
 } from './container-spec.ts'
 import { absent, type EnsureOptions, type Seen, StepFailed } from './driver.ts'
 import type { Images } from './images.ts'
+import { rewire, rewiringOf } from './nics.ts'
 import { findOurs, heedsStop, type Ours, seenOf, startedAtOf } from './seen.ts'
 
 export interface EnsureDeps {
@@ -79,6 +80,7 @@ class Way {
       return now ? this.stop(now) : made
     }
     await this.fit(whole.container)
+    await this.rewire(whole.container)
     return wish === 'stopped' ? this.stop(whole) : this.run(whole.container)
   }
 
@@ -112,6 +114,14 @@ class Way {
     const same = Object.entries(size).every(([key, value]) => HostConfig[key as keyof typeof HostConfig] === value)
     if (same) return
     await this.change('compute.resize', () => containers.update(this.deps.engine, Id, size, changing()))
+  }
+
+  /** The NICs as they are wanted now. */
+  private async rewire(found: containers.Container): Promise<void> {
+    const rewiring = rewiringOf(found, this.order.ports)
+    if (rewiring === null) return
+    if (rewiring.join.length > 0) await this.plugged()
+    await this.change('compute.attach.connected', () => rewire(this.deps.engine, found.Id, rewiring, changing))
   }
 
   private async stop(ours: Ours): Promise<Seen> {
@@ -199,10 +209,9 @@ class Way {
   private async waitForPlug(signal: AbortSignal): Promise<void> {
     const { ports } = this.order
     if (ports.length === 0) return
-    const networkIds = ports.map((port) => port.networkId)
     await this.options.plug.ready(
       ports.map((port) => port.portId),
-      networkIds,
+      dockerNetworks(ports).map(({ name }) => name),
       signal,
     )
   }

@@ -6,7 +6,7 @@ import { fakeDriver } from './fake.ts'
 
 const image = { imageId: 'i1', reference: 'r', configDigest: 'sha256:1', pullToken: 't' }
 
-driverSuite('fake', async () => ({ driver: fakeDriver({ latencyMs: 1 }), image }))
+driverSuite('fake', async () => ({ driver: fakeDriver({ latencyMs: 1 }), image, networks: async () => {} }))
 
 test('the fake fails as told', async () => {
   const driver = fakeDriver({ fail: ({ name }) => (name === 'bad' ? new CloudError('noSpace', 'full') : null) })

@@ -4,7 +4,8 @@ import { pack } from 'tar-stream'
 import { systemClock } from '../../../platform/clock.ts'
 import { CloudError, NotFound } from '../../../platform/errors.ts'
 import type { ServerOrder } from '../messages.ts'
-import { absent, type Change, type Seen, type ServerDriver, StepFailed } from './driver.ts'
+import { dockerNetworks } from './container-spec.ts'
+import { absent, type Change, type Plug, type Seen, type ServerDriver, StepFailed } from './driver.ts'
 import { upload } from './upload.ts'
 
 export interface FakeOptions {
@@ -24,12 +25,15 @@ export interface FakeDriver extends ServerDriver {
   vanish(serverId: string): void
 }
 
+/** What stands for a container. */
+type Held = Seen & Pick<ServerOrder, 'ports' | 'buildEpoch'>
+
 /**
  * A simulated host: servers are entries of a map, nothing runs. For trying the control plane at a scale no machine here
  * has; its facts say `simulated`. Keeps the contract of `driver.ts`, which `driver-suite.ts` proves.
  */
 export function fakeDriver(options: FakeOptions = {}): FakeDriver {
-  const servers = new Map<string, Seen & { plugged: boolean; buildEpoch: number }>()
+  const servers = new Map<string, Held>()
   const watchers = new Set<(change: Change) => void>()
   let containers = 0
   let lastStartMs = 0
@@ -41,11 +45,11 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
   const show = (serverId: string): Seen => {
     const found = servers.get(serverId)
     if (!found) return absent(serverId, now())
-    const { plugged: _, buildEpoch: __, ...seen } = found
+    const { ports: _, buildEpoch: __, ...seen } = found
     return { ...seen, asOfMs: now() }
   }
-  const put = (serverId: string, part: Partial<Seen & { buildEpoch: number }>) => {
-    const before = servers.get(serverId) ?? { ...absent(serverId, 0), plugged: false, buildEpoch: 0 }
+  const put = (serverId: string, part: Partial<Held>) => {
+    const before = servers.get(serverId) ?? { ...absent(serverId, 0), ports: [], buildEpoch: 0 }
     servers.set(serverId, { ...before, ...part })
     changed(serverId)
   }
@@ -98,9 +102,15 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
       if (rebuilt) servers.delete(serverId)
       const before = servers.get(serverId)
       if (wish === 'stopped' && rebuilt) {
-        put(serverId, { containerId: newContainerId(), buildEpoch: order.buildEpoch, ...started() })
+        const { buildEpoch, ports } = order
+        put(serverId, { containerId: newContainerId(), buildEpoch, ports, ...started() })
         put(serverId, ended(137))
         return show(serverId)
+      }
+      const rewired = before && JSON.stringify(before.ports) !== JSON.stringify(order.ports)
+      if (rewired) {
+        await plugIn(order, plug, signal)
+        put(serverId, { ports: order.ports })
       }
       if (wish === 'stopped') {
         if (before && before.seen !== 'stopped') put(serverId, ended(137))
@@ -108,15 +118,11 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
       }
       const reboot = before && before.seen !== 'stopped' && rebootFrom !== null && before.startedAt === rebootFrom
       if (!before || before.seen === 'stopped' || reboot) {
-        const networkIds = order.ports.map((port) => port.networkId)
-        const portIds = order.ports.map((port) => port.portId)
-        await plug.ready(portIds, networkIds, signal).catch((thrown) => {
-          signal.throwIfAborted()
-          throw new StepFailed('compute.create.connected', thrown)
-        })
+        await plugIn(order, plug, signal)
         put(serverId, {
           containerId: before?.containerId ?? newContainerId(),
           buildEpoch: order.buildEpoch,
+          ports: order.ports,
           ...started(),
         })
       }
@@ -129,7 +135,10 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
     },
     async diagnostics(serverId) {
       const { seen, exit } = present(serverId)
-      return { state: seen, cpuTimeNs: 0, memoryUsedMiB: 0, memoryMaximumMiB: 0, uptimeSeconds: 0, nics: [], exit }
+      const nics = (servers.get(serverId)?.ports ?? []).map(({ macAddress }) => ({
+        ...{ macAddress, rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0 },
+      }))
+      return { state: seen, cpuTimeNs: 0, memoryUsedMiB: 0, memoryMaximumMiB: 0, uptimeSeconds: 0, nics, exit }
     },
     async setPassword(serverId) {
       if (present(serverId).seen !== 'running') throw new CloudError('conflict', 'The server does not run.')
@@ -170,6 +179,15 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
       if (servers.delete(serverId)) changed(serverId)
     },
   }
+}
+
+async function plugIn({ ports }: ServerOrder, plug: Plug, signal: AbortSignal): Promise<void> {
+  const ids = ports.map(({ portId }) => portId)
+  const names = dockerNetworks(ports).map(({ name }) => name)
+  await plug.ready(ids, names, signal).catch((thrown) => {
+    signal.throwIfAborted()
+    throw new StepFailed('compute.create.connected', thrown)
+  })
 }
 
 /** What `docker save` writes of an image without layers. */

@@ -11,7 +11,7 @@ import { type Heartbeat, heartbeatSubject } from '../../../platform/hosts/messag
 import { newLogger } from '../../../platform/log.ts'
 import { type HostInventory, type ServerOrder, type ServerReport, type SnapshotReport, subjects } from '../messages.ts'
 import type { Plug } from './driver.ts'
-import { anOrder, noPlug, uploadTarget } from './driver-suite.ts'
+import { anOrder, aPort, noPlug, uploadTarget } from './driver-suite.ts'
 import { type FakeDriver, type FakeOptions, fakeDriver } from './fake.ts'
 import { startComputeHost } from './servers.ts'
 
@@ -96,7 +96,7 @@ test('older orders and repeated ones in work are dropped', async (t) => {
     },
   }
   const { order, reported, reports, until, bus } = await startHost(t, { plug })
-  const wanted = anOrder(image, { generation: 5, ports: [{ portId: 'p', networkId: 'n', macAddress: 'm' }] })
+  const wanted = anOrder(image, { generation: 5, ports: [aPort('p', 'n')] })
   order(wanted)
   order(wanted)
   order({ ...wanted, generation: 4, wish: 'absent' })
@@ -125,7 +125,7 @@ test('a newer order that wants something else cuts the job in work short', async
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
   }
   const { order, reported, reports, bus } = await startHost(t, { plug })
-  const wanted = anOrder(image, { ports: [{ portId: 'p', networkId: 'n', macAddress: 'm' }] })
+  const wanted = anOrder(image, { ports: [aPort('p', 'n')] })
   order(wanted)
   await bus.idle()
   assert.equal((await reported({ ...wanted, generation: 2, wish: 'absent' })).seen, 'absent')

@@ -23,7 +23,18 @@ export interface Deps {
   readonly registry: Pick<RegistryService, 'pullToken'>
   readonly network: Pick<
     NetworkService,
-    'app' | 'name' | 'plugServer' | 'checkNetworks' | 'unplugServer' | 'serverPorts' | 'computeGroups' | 'moveServer'
+    | 'app'
+    | 'name'
+    | 'plugServer'
+    | 'checkNetworks'
+    | 'unplugServer'
+    | 'serverPorts'
+    | 'computeGroups'
+    | 'moveServer'
+    | 'attachPort'
+    | 'detachPort'
+    | 'addServerAddress'
+    | 'removeServerAddress'
   >
   readonly hosts: Hosts
 }

@@ -1,17 +1,22 @@
 import type { Db } from '../../../platform/db/database.ts'
+import * as interfaceRows from '../db/interfaces.ts'
 import * as metadataRows from '../db/server-metadata.ts'
 import type { Server } from '../db/servers.ts'
-import type { ServerOrder, ServerReport } from '../messages.ts'
-import type { Deps } from './deps.ts'
+import type { OrderedPort, ServerOrder, ServerReport } from '../messages.ts'
+import type { Deps, ServerPort } from './deps.ts'
 import { commandOf } from './names.ts'
 
 /** Long enough for the Engine to begin the last layer of a big image; it keeps no token beyond that. */
 const pullSeconds = 3600
 
-/** The whole wish for each of these servers, with three queries for all of them. */
+/** The whole wish for each of these servers, with a few queries for all of them. */
 export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]): Promise<ServerOrder[]> {
   const ids = servers.map((server) => server.id)
-  const [ports, metadata] = await Promise.all([deps.network.serverPorts(db, ids), metadataRows.list(db, ids)])
+  const [ports, metadata, leaving] = await Promise.all([
+    deps.network.serverPorts(db, ids),
+    metadataRows.list(db, ids),
+    interfaceRows.leaving(db, ids),
+  ])
   return servers.map((server) => ({
     serverId: server.id,
     generation: server.generation,
@@ -36,9 +41,14 @@ export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]):
     swapMiB: server.flavor.swapMiB,
     diskGiB: server.flavor.diskGiB,
     dockerSpecs: dockerSpecs(server.flavor.extraSpecs),
-    ports: (ports.get(server.id) ?? []).map(({ portId, networkId, macAddress }) => ({ portId, networkId, macAddress })),
+    ports: (ports.get(server.id) ?? []).filter(({ portId }) => !leaving.has(portId)).map(orderedPort),
   }))
 }
+
+const orderedPort = ({ portId, networkId, macAddress, nicIndex, fixedIps }: ServerPort): OrderedPort => ({
+  ...{ portId, networkId, macAddress, nic: nicIndex },
+  addresses: fixedIps.map(({ ipAddress }) => ipAddress),
+})
 
 function dockerSpecs(extraSpecs: Readonly<Record<string, string>>): Record<string, string> {
   const specs = Object.entries(extraSpecs).filter(([key]) => key.startsWith('docker:'))

@@ -6,6 +6,7 @@ import type { Server } from '../db/servers.ts'
 import * as serverRows from '../db/servers.ts'
 import { type HostInventory, type ServerReport, subjects } from '../messages.ts'
 import type { Deps } from './deps.ts'
+import * as interfaces from './interfaces.ts'
 import { orphanOrder } from './orders.ts'
 import { finishRemoval } from './server-actions.ts'
 import { settle } from './settle.ts'
@@ -28,40 +29,56 @@ async function write(deps: Deps, known: Server, report: ServerReport, inventory:
   // Most of what a host says of everything is known: no write for that.
   if (known.deleted || settle(known, report, inventory, now()).kind === 'nothing') return
 
+  let replugged = false
   const settled = await database.write(async (trx) => {
+    replugged = false
     const server = await serverRows.find(trx, report.serverId)
     if (!server || server.host !== report.host) return null
     const moment = now()
     const verdict = settle(server, report, inventory, moment)
     if (verdict.kind === 'gone') await finishRemoval(deps, trx, server, moment.at)
     if (verdict.kind === 'changed') {
-      await serverRows.update(trx, server.id, verdict.patch)
-      await follow(deps, trx, server, verdict.patch, moment.at)
-      const { finished } = verdict
+      const { patch, finished } = verdict
+      const problem = patch.vmState === 'error' ? (finished?.problem ?? null) : null
+      if (problem !== null && (await interfaces.refused(deps, trx, server, problem, moment.at))) {
+        // As it was before: its next order says so.
+        replugged = true
+        return { ...verdict, patch: { generation: server.generation + 1, updatedAt: moment.at }, retryInMs: null }
+      }
+      await serverRows.update(trx, server.id, patch)
+      replugged = await follow(deps, trx, server, patch, moment.at)
       if (finished && server.actionId) await actionRows.finish(trx, server.actionId, moment.at, finished.problem)
     }
     return verdict
   })
   faultPoint('compute.report.applied')
-  if (settled?.kind === 'gone') nudge('network.ports')
+  if (replugged || settled?.kind === 'gone') nudge('network.ports')
   if (settled?.kind !== 'changed') return
   const { patch, retryInMs } = settled
   if (patch.taskState === 'shelving_image_uploading') nudge('compute.snapshots')
-  if (patch.vmState === 'shelved_offloaded') nudge('network.ports')
   // Only a hint at the right moment: the loop looks for itself.
   if (retryInMs !== null) setTimeout(() => nudge('compute.servers'), retryInMs).unref()
   else if (patch.generation !== undefined || patch.seenGeneration !== undefined) nudge('compute.servers')
 }
 
-/** What goes on elsewhere when a server reaches what was wanted of it. */
-async function follow(deps: Deps, trx: Trx, before: Server, patch: serverRows.ServerPatch, at: string): Promise<void> {
+/** What goes on elsewhere when a server reaches what was wanted of it. Tells whether its ports are to be looked at. */
+async function follow(
+  deps: Deps,
+  trx: Trx,
+  before: Server,
+  patch: serverRows.ServerPatch,
+  at: string,
+): Promise<boolean> {
   const { vmState, taskState } = patch
+  const settles = patch.seenGeneration === before.generation
+  const replugged = settles && (await interfaces.reached(deps, trx, before, at))
   if (taskState === 'shelving_image_uploading') await shelving.stopped(trx, before.id, at)
   if (vmState === 'shelved_offloaded') await shelving.offloaded(deps, trx, before.id)
   if (vmState === 'resized' && before.vmState !== 'resized') {
     await migrationRows.finish(trx, before.id, 'finished', at)
   }
   if (vmState === 'active' && before.shelvedImageId !== null) await shelving.unshelved(deps, trx, before)
+  return replugged || vmState === 'shelved_offloaded'
 }
 
 /**

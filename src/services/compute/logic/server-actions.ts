@@ -2,6 +2,7 @@ import type { Context } from '../../../platform/auth/context.ts'
 import type { Trx } from '../../../platform/db/database.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import * as actionRows from '../db/actions.ts'
+import * as interfaceRows from '../db/interfaces.ts'
 import * as serverRows from '../db/servers.ts'
 import * as serviceRows from '../db/services.ts'
 import { record } from './actions.ts'
@@ -89,6 +90,7 @@ export async function finishRemoval(deps: Deps, trx: Trx, server: Server, at: st
   await serverRows.markDeleted(trx, server.id, at)
   await deps.placement.release(trx, server.id)
   await deps.network.unplugServer(trx, server.id)
+  await interfaceRows.removeOfServer(trx, server.id)
   await closeSnapshots(deps, trx, server.id, at, 'The server was deleted meanwhile')
   if (server.shelvedImageId !== null) await deps.image.remove(trx, server.shelvedImageId)
   if (server.actionId) await actionRows.finish(trx, server.actionId, at, null)

@@ -3,6 +3,7 @@ import { type TSchema, Type } from 'typebox'
 import type { Server } from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as actions from '../logic/server-actions.ts'
+import { requireUntil } from './common.ts'
 
 /** What one key of the action's body asks for. */
 export interface ActionHandler {
@@ -15,12 +16,28 @@ export type ActionHandlers = Readonly<Record<string, ActionHandler>>
 
 export const strict = { additionalProperties: false }
 
-/** An action without a value that is a change of state. */
-export const simple = (policy: string, name: Parameters<typeof actions.act>[3]): ActionHandler => ({
-  policy: `os_compute_api:${policy}`,
-  schema: Type.Unknown(),
-  async run(deps, request, reply, server) {
-    await actions.act(deps, request.ctx, server.id, name)
-    return reply.code(202).send()
+export interface Doing {
+  /** Of the value under the action's key; whatever stands there unless told. */
+  schema?: TSchema
+  status?: number
+  /** The last microversion that has it. */
+  until?: string
+}
+
+/** An action that answers with a status and what `run` gives: nothing, for most. */
+export const does = <T = unknown>(
+  rule: string,
+  run: (deps: Deps, request: FastifyRequest, server: Server, value: T) => Promise<unknown>,
+  { schema = Type.Unknown(), status = 202, until }: Doing = {},
+): ActionHandler => ({
+  policy: `os_compute_api:${rule}`,
+  schema,
+  async run(deps, request, reply, server, value: T) {
+    if (until !== undefined) requireUntil(request, until)
+    return reply.code(status).send(await run(deps, request, server, value))
   },
 })
+
+/** A change of state by the table in `logic/states.ts`. */
+export const moves = (rule: string, name: Parameters<typeof actions.act>[3]): ActionHandler =>
+  does(rule, (deps, request, server) => actions.act(deps, request.ctx, server.id, name))

@@ -1,23 +1,20 @@
 import { Type } from 'typebox'
-import { CloudError } from '../../../platform/errors.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
 import { checkState } from '../logic/checks.ts'
 import * as hostRequests from '../logic/host-requests.ts'
+import * as interfaces from '../logic/interfaces.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
-import { type ActionHandlers, strict } from './action-handler.ts'
-import { Count, Metadata, Name, since } from './common.ts'
+import { type ActionHandlers, does, strict } from './action-handler.ts'
+import { Count, IpAddress, Metadata, Name, since, Uuid } from './common.ts'
 
 /** Source: Compute API reference, "Servers - run an administrative action" and "Servers - run an action". */
 export const adminActions: ActionHandlers = {
-  'os-resetState': {
-    policy: 'os_compute_api:os-admin-actions:reset_state',
-    schema: Type.Object({ state: Type.Enum(['active', 'error']) }, strict),
-    async run(deps, request, reply, server, { state }: { state: 'active' | 'error' }) {
-      await actions.resetState(deps, request.ctx, server.id, state)
-      return reply.code(202).send()
-    },
-  },
+  'os-resetState': does<{ state: 'active' | 'error' }>(
+    'os-admin-actions:reset_state',
+    (deps, request, server, { state }) => actions.resetState(deps, request.ctx, server.id, state),
+    { schema: Type.Object({ state: Type.Enum(['active', 'error']) }, strict) },
+  ),
 
   createBackup: {
     policy: 'os_compute_api:os-create-backup',
@@ -49,48 +46,29 @@ export const adminActions: ActionHandlers = {
     },
   },
 
-  changePassword: {
-    policy: 'os_compute_api:os-admin-password',
-    schema: Type.Object({ adminPass: Type.String() }, strict),
-    async run(deps, _request, reply, server, { adminPass }: { adminPass: string }) {
+  changePassword: does<{ adminPass: string }>(
+    'os-admin-password',
+    async (deps, _request, server, { adminPass }) => {
       checkState(server, 'changePassword', ['active'])
       await hostRequests.setPassword(deps, server, adminPass)
-      return reply.code(202).send()
     },
-  },
+    { schema: Type.Object({ adminPass: Type.String() }, strict) },
+  ),
 
-  forceDelete: {
-    policy: 'os_compute_api:os-deferred-delete:force',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server) {
-      await actions.remove(deps, request.ctx, server.id)
-      return reply.code(202).send()
-    },
-  },
+  addFixedIp: does<{ networkId: string }>(
+    'os-multinic:add',
+    (deps, request, server, { networkId }) => interfaces.changeAddresses(deps, request.ctx, server.id, { networkId }),
+    { schema: Type.Object({ networkId: Uuid }, strict), until: '2.43' },
+  ),
+  removeFixedIp: does<{ address: string }>(
+    'os-multinic:remove',
+    (deps, request, server, { address }) => interfaces.changeAddresses(deps, request.ctx, server.id, { address }),
+    { schema: Type.Object({ address: IpAddress }, strict), until: '2.43' },
+  ),
 
+  forceDelete: does('os-deferred-delete:force', (deps, request, server) =>
+    actions.remove(deps, request.ctx, server.id),
+  ),
   // A deletion here is at once and for good, so there is never one to be taken back.
-  restore: {
-    policy: 'os_compute_api:os-deferred-delete:restore',
-    schema: Type.Unknown(),
-    async run(_deps, _request, _reply, server) {
-      checkState(server, 'restore', [])
-    },
-  },
-
-  rescue: {
-    policy: 'os_compute_api:os-rescue',
-    schema: Type.Unknown(),
-    async run(_deps, _request, _reply, server) {
-      checkState(server, 'rescue', ['active', 'stopped', 'error'])
-      const why = 'A container has no second boot disk; rebuild it, or make a server from its snapshot.'
-      throw new CloudError('badRequest', `Instance ${server.id} cannot be rescued: ${why}`)
-    },
-  },
-  unrescue: {
-    policy: 'os_compute_api:os-unrescue',
-    schema: Type.Unknown(),
-    async run(_deps, _request, _reply, server) {
-      checkState(server, 'unrescue', [])
-    },
-  },
+  restore: does('os-deferred-delete:restore', async (_deps, _request, server) => checkState(server, 'restore', [])),
 }

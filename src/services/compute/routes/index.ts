@@ -18,6 +18,7 @@ import { hypervisorRoutes } from './hypervisors.ts'
 import { imageMetadataRoutes } from './image-metadata.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
+import { interfaceRoutes } from './interfaces.ts'
 import { keypairRoutes } from './keypairs.ts'
 import { limitRoutes } from './limits.ts'
 import { migrationRoutes } from './migrations.ts'
@@ -40,7 +41,14 @@ import { usageAuditLogRoutes } from './usage-audit-log.ts'
 import { versionRoutes } from './versions.ts'
 
 const chapters = [
-  ...[serverRoutes, serverActionRoutes, serverAddressRoutes, serverDiagnosticsRoutes, serverMetadataRoutes],
+  ...[
+    serverRoutes,
+    serverActionRoutes,
+    interfaceRoutes,
+    serverAddressRoutes,
+    serverDiagnosticsRoutes,
+    serverMetadataRoutes,
+  ],
   ...[serverTagRoutes, instanceActionRoutes, flavorRoutes, flavorAccessRoutes, flavorExtraSpecRoutes, keypairRoutes],
   ...[hypervisorRoutes, serviceRoutes, availabilityZoneRoutes, limitRoutes, quotaSetRoutes, extensionRoutes],
   ...[serverGroupRoutes, migrationRoutes, tenantUsageRoutes, serverFactRoutes],

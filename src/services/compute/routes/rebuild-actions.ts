@@ -6,7 +6,7 @@ import type { Server } from '../db/servers.ts'
 import { rebuild } from '../logic/rebuild.ts'
 import * as resizing from '../logic/resize.ts'
 import * as shelving from '../logic/shelve.ts'
-import { type ActionHandlers, strict } from './action-handler.ts'
+import { type ActionHandlers, does, strict } from './action-handler.ts'
 import { Boolish, canonicalIpV6, Description, isBase64, Metadata, Name, since, Uuid, versioned } from './common.ts'
 import { newPassword } from './new-server.ts'
 import { detailView, loadBeside } from './server-view.ts'
@@ -109,67 +109,41 @@ export const rebuildActions: ActionHandlers = {
     },
   },
 
-  resize: {
-    policy: 'os_compute_api:servers:resize',
-    schema: Type.Object(
-      {
-        flavorRef: Type.Union([Type.String({ minLength: 1 }), Type.Integer()]),
-        'OS-DCF:diskConfig': Type.Optional(Type.Enum(['AUTO', 'MANUAL'])),
-      },
-      strict,
-    ),
-    async run(deps, request, reply, server, wanted: Resized) {
+  resize: does<Resized>(
+    'servers:resize',
+    async (deps, request, server, wanted) => {
       const flavorId = String(wanted.flavorRef).split('/').at(-1)!
       const diskConfig = wanted['OS-DCF:diskConfig'] ?? server.diskConfig
       await resizing.resize(deps, request.ctx, server.id, { flavorId, diskConfig })
-      return reply.code(202).send()
     },
-  },
-  confirmResize: {
-    policy: 'os_compute_api:servers:confirm_resize',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server) {
-      await resizing.confirm(deps, request.ctx, server.id)
-      return reply.code(204).send()
+    {
+      schema: Type.Object(
+        {
+          flavorRef: Type.Union([Type.String({ minLength: 1 }), Type.Integer()]),
+          'OS-DCF:diskConfig': Type.Optional(Type.Enum(['AUTO', 'MANUAL'])),
+        },
+        strict,
+      ),
     },
-  },
-  revertResize: {
-    policy: 'os_compute_api:servers:revert_resize',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server) {
-      await resizing.revert(deps, request.ctx, server.id)
-      return reply.code(202).send()
-    },
-  },
+  ),
+  confirmResize: does(
+    'servers:confirm_resize',
+    (deps, request, server) => resizing.confirm(deps, request.ctx, server.id),
+    { status: 204 },
+  ),
+  revertResize: does('servers:revert_resize', (deps, request, server) => resizing.revert(deps, request.ctx, server.id)),
 
-  shelve: {
-    policy: 'os_compute_api:os-shelve:shelve',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server) {
-      await shelving.shelve(deps, request.ctx, server.id)
-      return reply.code(202).send()
-    },
-  },
-  shelveOffload: {
-    policy: 'os_compute_api:os-shelve:shelve_offload',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server) {
-      await shelving.offload(deps, request.ctx, server.id)
-      return reply.code(202).send()
-    },
-  },
-  unshelve: {
-    policy: 'os_compute_api:os-shelve:unshelve',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server, value: unknown) {
-      // Before 2.77 whatever stood there meant nothing.
-      const body = since(request, '2.77') ? check<Unshelved | null>(unshelved(request.microversion), value) : null
-      if (body?.host) request.enforce({}, 'os_compute_api:os-shelve:unshelve_to_host')
-      const wanted = { zone: body?.availability_zone ?? null, host: body?.host ?? null }
-      await shelving.unshelve(deps, request.ctx, server.id, wanted)
-      return reply.code(202).send()
-    },
-  },
+  shelve: does('os-shelve:shelve', (deps, request, server) => shelving.shelve(deps, request.ctx, server.id)),
+  shelveOffload: does('os-shelve:shelve_offload', (deps, request, server) =>
+    shelving.offload(deps, request.ctx, server.id),
+  ),
+  unshelve: does('os-shelve:unshelve', async (deps, request, server, value) => {
+    // Before 2.77 whatever stood there meant nothing.
+    const body = since(request, '2.77') ? check<Unshelved | null>(unshelved(request.microversion), value) : null
+    if (body?.host) request.enforce({}, 'os_compute_api:os-shelve:unshelve_to_host')
+    const wanted = { zone: body?.availability_zone ?? null, host: body?.host ?? null }
+    await shelving.unshelve(deps, request.ctx, server.id, wanted)
+  }),
 }
 
 interface Resized {

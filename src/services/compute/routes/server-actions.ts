@@ -8,7 +8,7 @@ import type { Deps } from '../logic/deps.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
-import { type ActionHandlers, simple, strict } from './action-handler.ts'
+import { type ActionHandlers, does, moves, strict } from './action-handler.ts'
 import { adminActions } from './admin-actions.ts'
 import { Metadata, Name, since } from './common.ts'
 import { findServer, targetOf } from './find-server.ts'
@@ -22,22 +22,21 @@ const handlers: ActionHandlers = {
   ...rebuildActions,
   ...adminActions,
   ...floatingIpActions,
-  'os-start': simple('servers:start', 'start'),
-  'os-stop': simple('servers:stop', 'stop'),
-  pause: simple('os-pause-server:pause', 'pause'),
-  unpause: simple('os-pause-server:unpause', 'unpause'),
-  suspend: simple('os-suspend-server:suspend', 'suspend'),
-  resume: simple('os-suspend-server:resume', 'resume'),
+  'os-start': moves('servers:start', 'start'),
+  'os-stop': moves('servers:stop', 'stop'),
+  pause: moves('os-pause-server:pause', 'pause'),
+  unpause: moves('os-pause-server:unpause', 'unpause'),
+  suspend: moves('os-suspend-server:suspend', 'suspend'),
+  resume: moves('os-suspend-server:resume', 'resume'),
 
-  reboot: {
-    policy: 'os_compute_api:servers:reboot',
-    schema: Type.Object({ type: Type.Enum(['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']) }, strict),
-    async run(deps, request, reply, server, { type }: { type: string }) {
+  reboot: does<{ type: string }>(
+    'servers:reboot',
+    (deps, request, server, { type }) => {
       const name = type.toLowerCase() === 'hard' ? 'hardReboot' : 'softReboot'
-      await actions.act(deps, request.ctx, server.id, name)
-      return reply.code(202).send()
+      return actions.act(deps, request.ctx, server.id, name)
     },
-  },
+    { schema: Type.Object({ type: Type.Enum(['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']) }, strict) },
+  ),
 
   createImage: {
     policy: 'os_compute_api:servers:create_image',
@@ -51,66 +50,57 @@ const handlers: ActionHandlers = {
     },
   },
 
-  'os-getConsoleOutput': {
-    policy: 'os_compute_api:os-console-output',
-    schema: Type.Object(
-      {
-        length: Type.Optional(
-          Type.Union([Type.Integer({ minimum: -1 }), Type.String({ pattern: '^-?[0-9]+$' }), Type.Null()]),
-        ),
-      },
-      strict,
-    ),
-    async run(deps, _request, _reply, server, { length }: { length?: number | string | null }) {
+  'os-getConsoleOutput': does<{ length?: number | string | null }>(
+    'os-console-output',
+    async (deps, _request, server, { length }) => {
       const lines = length === undefined || length === null || Number(length) < 0 ? null : Number(length)
       return { output: await hostRequests.consoleOutput(deps, server, lines) }
     },
-  },
+    {
+      schema: Type.Object(
+        {
+          length: Type.Optional(
+            Type.Union([Type.Integer({ minimum: -1 }), Type.String({ pattern: '^-?[0-9]+$' }), Type.Null()]),
+          ),
+        },
+        strict,
+      ),
+      status: 200,
+    },
+  ),
 
-  lock: {
-    policy: 'os_compute_api:os-lock-server:lock',
-    schema: Type.Union([
-      Type.Null(),
-      Type.Object({ locked_reason: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }, strict),
-    ]),
-    async run(deps, request, reply, server, value: { locked_reason?: string } | null) {
+  lock: does<{ locked_reason?: string } | null>(
+    'os-lock-server:lock',
+    async (deps, request, server, value) => {
       if (value?.locked_reason !== undefined && !since(request, '2.73')) {
         throw new CloudError('badRequest', 'A reason for a lock can be given from microversion 2.73 on.')
       }
       await actions.lock(deps, request.ctx, server.id, value?.locked_reason ?? null)
-      return reply.code(202).send()
     },
-  },
+    {
+      schema: Type.Union([
+        Type.Null(),
+        Type.Object({ locked_reason: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }, strict),
+      ]),
+    },
+  ),
+  unlock: does('os-lock-server:unlock', async (deps, request, server) => {
+    if (server.lockedBy === 'admin') {
+      request.enforce(targetOf(server), 'os_compute_api:os-lock-server:unlock:unlock_override')
+    }
+    await actions.unlock(deps, request.ctx, server.id)
+  }),
 
-  addSecurityGroup: {
-    policy: 'os_compute_api:os-security-groups:add',
-    schema: GroupName,
-    async run(deps, request, reply, server, { name }: { name: string }) {
-      await deps.network.computeGroups.join(request.ctx, server, name)
-      return reply.code(202).send()
-    },
-  },
-
-  removeSecurityGroup: {
-    policy: 'os_compute_api:os-security-groups:remove',
-    schema: GroupName,
-    async run(deps, request, reply, server, { name }: { name: string }) {
-      await deps.network.computeGroups.leave(request.ctx, server, name)
-      return reply.code(202).send()
-    },
-  },
-
-  unlock: {
-    policy: 'os_compute_api:os-lock-server:unlock',
-    schema: Type.Unknown(),
-    async run(deps, request, reply, server) {
-      if (server.lockedBy === 'admin') {
-        request.enforce(targetOf(server), 'os_compute_api:os-lock-server:unlock:unlock_override')
-      }
-      await actions.unlock(deps, request.ctx, server.id)
-      return reply.code(202).send()
-    },
-  },
+  addSecurityGroup: does<{ name: string }>(
+    'os-security-groups:add',
+    (deps, request, server, { name }) => deps.network.computeGroups.join(request.ctx, server, name),
+    { schema: GroupName },
+  ),
+  removeSecurityGroup: does<{ name: string }>(
+    'os-security-groups:remove',
+    (deps, request, server, { name }) => deps.network.computeGroups.leave(request.ctx, server, name),
+    { schema: GroupName },
+  ),
 }
 
 const validators = new Map<string, ValidateFunction>(

@@ -87,6 +87,16 @@ export async function touchNetwork(trx: Trx, networkId: string): Promise<void> {
     .execute()
 }
 
+/** The same for the ports of a device: which of them has the default route may have changed. */
+export async function touchDevice(trx: Trx, deviceId: string): Promise<void> {
+  await trx
+    .updateTable('network_ports')
+    .set({ generation: sql<number>`generation + 1` })
+    .where('device_id', '=', deviceId)
+    .where('host', 'is not', null)
+    .execute()
+}
+
 export async function groupsOf(db: Db, portIds: readonly string[]): Promise<Map<string, string[]>> {
   const groups = new Map<string, string[]>(portIds.map((id) => [id, []]))
   if (portIds.length === 0) return groups

@@ -20,7 +20,7 @@ import { type CarriedNetwork, carryNetwork } from './carried.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { joinExternal } from './external.ts'
 import { exists, firstAddress, isOurs, loadModules } from './machine-facts.ts'
-import { dockerNetworksOf, networkOfNamespace, socketOf } from './names.ts'
+import { dockerNetworkOf, networkOfNamespace, socketOf } from './names.ts'
 import { networkDriver } from './network-driver.ts'
 import { checkOrder, type OrderStore, openOrders } from './orders.ts'
 import { servePlugin } from './plugin-server.ts'
@@ -47,11 +47,11 @@ export interface NetworkHostDeps {
 /** What a compute host asks of its machine's network host. */
 export interface Plug {
   /**
-   * Resolves when the orders of these ports are in the kernel and Docker knows the networks. Both lists are in NIC
-   * order; the Docker networks are called as `dockerNetworksOf` says, and each endpoint names its port in `DriverOpts`
-   * under `portOption`. @throws CloudError when a port cannot be served, or the engine is away
+   * Resolves when the orders of these ports are in the kernel and Docker knows these networks of its own, which are
+   * called as `dockerNetworkOf` says; each endpoint names its port in `DriverOpts` under `portOption`.
+   * @throws CloudError when a port cannot be served, or the engine is away
    */
-  ready(portIds: readonly string[], networkIds: readonly string[], signal: AbortSignal): Promise<void>
+  ready(portIds: readonly string[], dockerNetworks: readonly string[], signal: AbortSignal): Promise<void>
 }
 
 export interface NetworkHost {
@@ -149,7 +149,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       settled(orders, id, failed)
       const unjoined = order.external || before?.external ? (await settleExternal(orders)).get(id) : undefined
       if (unjoined) throw unjoined
-      await docker.ensure(dockerNetworksOf([id])[0]!, AbortSignal.timeout(engineTimeoutMs))
+      await docker.ensure(dockerNetworkOf(id, 0), AbortSignal.timeout(engineTimeoutMs))
       if (orders.networks.get(id) === order) report('network', id, generation, 'present')
       await routers?.networkReady(id)
     } catch (error) {
@@ -312,9 +312,9 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   return {
     ready,
     plug: {
-      async ready(portIds, networkIds, signal) {
+      async ready(portIds, names, signal) {
         await Promise.all(portIds.map((portId) => served.wait(portId, signal)))
-        await Promise.all(dockerNetworksOf(networkIds).map((name) => docker.ensure(name, signal)))
+        await Promise.all(names.map((name) => docker.ensure(name, signal)))
       },
     },
     async stop() {

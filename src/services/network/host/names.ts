@@ -39,19 +39,16 @@ export const networkLabel = 'io.berth.network'
 export const portOption = 'io.berth.port'
 /** Beside it, for a further NIC on a network that the container is on already. */
 export const twinOption = 'io.berth.twin'
+/** Beside it, for every NIC but the first: its number. */
+export const nicOption = 'io.berth.nic'
 
 /**
- * The Docker networks of a server's NICs, given their networks in NIC order. Docker joins a container to a network at
- * most once, so a second NIC on the same network uses another Docker network on the same bridge.
+ * The Docker network of a server's NIC. Docker numbers a container's interfaces in the order of its networks' names, and
+ * joins it to each at most once: so every NIC but the first has its number in the name, before the network's id. They
+ * are all the same bridge.
  */
-export function dockerNetworksOf(networkIds: readonly string[]): string[] {
-  const seen = new Map<string, number>()
-  return networkIds.map((id) => {
-    const nth = seen.get(id) ?? 0
-    seen.set(id, nth + 1)
-    return nth === 0 ? `qnet-${id}` : `qnet-${id}-${nth}`
-  })
-}
+export const dockerNetworkOf = (networkId: string, nic: number): string =>
+  nic === 0 ? `qnet-${networkId}` : `qnet${String(nic).padStart(3, '0')}-${networkId}`
 
 export const networkOfDockerName = (name: string): string | null =>
-  /^qnet-([0-9a-f-]{36})(-\d+)?$/.exec(name)?.[1] ?? null
+  /^qnet(?:\d{3,})?-([0-9a-f-]{36})$/.exec(name)?.[1] ?? null

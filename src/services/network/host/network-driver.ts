@@ -3,7 +3,7 @@ import type { Logger } from '../../../platform/log.ts'
 import type { PortOrder, SubnetFacts } from '../messages.ts'
 import type { CarriedNetwork } from './carried.ts'
 import { addExtraAddresses } from './extra-addresses.ts'
-import { portOption, twinOption } from './names.ts'
+import { nicOption, portOption, twinOption } from './names.ts'
 import type { Endpoint, OrderStore } from './orders.ts'
 import type { PluginMethods } from './plugin-server.ts'
 
@@ -70,7 +70,8 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
         ...(asked.AddressIPv6 || !first[6] ? {} : { AddressIPv6: first[6] }),
       }
       const endpointId = String(request.EndpointID)
-      await orders.put('endpoints', endpointId, { endpointId, portId: port.portId, sandboxKey: null, twin })
+      const further = options[nicOption] !== undefined
+      await orders.put('endpoints', endpointId, { endpointId, portId: port.portId, sandboxKey: null, twin, further })
       return { Interface: reply }
     },
 
@@ -84,6 +85,7 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
       const port = knownPort(orders, endpoint.portId)
       const source = await carried(port.networkId).cableFor(port)
       const subnets = subnetsOf(orders, port)
+      const routes = gateways(port, subnets)
       const sandboxKey = String(request.SandboxKey)
       const cut = new AbortController()
       leaving.set(endpoint.endpointId, cut)
@@ -97,15 +99,20 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
       faultPoint('network.plug.joined')
       return {
         InterfaceName: { SrcName: source, DstPrefix: 'eth' },
-        ...gateways(port, subnets),
+        ...(endpoint.further ? {} : routes),
         // Else Docker adds a NIC on a bridge of its own, past all isolation.
         DisableGatewayService: true,
         // A twin's subnets have theirs by the NIC before it, and it has no address yet to reach a next hop by.
-        StaticRoutes: (endpoint.twin ? [] : subnets).flatMap(({ hostRoutes }) =>
-          hostRoutes.flatMap(({ destination, nexthop }) =>
-            destination.endsWith('/0') ? [] : [{ Destination: destination, RouteType: 0, NextHop: nexthop }],
-          ),
-        ),
+        StaticRoutes: endpoint.twin
+          ? []
+          : [
+              ...subnets.flatMap(({ hostRoutes }) =>
+                hostRoutes.flatMap(({ destination, nexthop }) =>
+                  destination.endsWith('/0') ? [] : [{ Destination: destination, RouteType: 0, NextHop: nexthop }],
+                ),
+              ),
+              ...(endpoint.further ? asStaticRoutes(routes) : []),
+            ],
       }
     },
 
@@ -159,6 +166,12 @@ function addressesOf(port: PortOrder, subnets: readonly SubnetFacts[], twin: boo
   }
   return { first, more }
 }
+
+/** Docker makes the NIC that has a gateway the first of all: one that is not the first gets its default route so. */
+const asStaticRoutes = ({ Gateway, GatewayIPv6 }: ReturnType<typeof gateways>) => [
+  ...(Gateway ? [{ Destination: '0.0.0.0/0', RouteType: 0, NextHop: Gateway }] : []),
+  ...(GatewayIPv6 ? [{ Destination: '::/0', RouteType: 0, NextHop: GatewayIPv6 }] : []),
+]
 
 /** A host route to everywhere stands in for the subnet's gateway, as a client of DHCP would take it (RFC 3442). */
 function gateways(port: PortOrder, subnets: readonly SubnetFacts[]): { Gateway?: string; GatewayIPv6?: string } {

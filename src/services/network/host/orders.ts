@@ -12,6 +12,8 @@ export interface Endpoint {
   sandboxKey: string | null
   /** A further NIC on a network that the container is on already. Absent in files written before there was such. */
   twin?: boolean
+  /** Not the container's first NIC. */
+  further?: boolean
 }
 
 /** What a host was told, and what Docker asked of it: enough to serve Docker before control speaks again. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { startEngine } from '../../../../test/support/engine.ts'
-import { defaultRules, startTestNetworkHost, subnet, until } from '../../../../test/support/network-host.ts'
+import { defaultRules, macOf, startTestNetworkHost, subnet, until } from '../../../../test/support/network-host.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import * as networks from '../../../machine/docker/networks.ts'
 import { linkExists, listLinks } from '../../../machine/net/links.ts'
@@ -89,6 +89,30 @@ test('plugging servers in', async (t) => {
     await containers.remove(engine.engine, server.id, soon())
     for (const { portId } of nics) await cloud.port({ portId, networkId, wish: 'absent' })
   })
+
+  await t.test(
+    'NICs are numbered as asked, whichever has the default route and whatever the networks are called',
+    async () => {
+      const plan: { portId: string; networkId: string }[] = []
+      for (const n of [1, 2, 3, 4]) {
+        const own = subnet(`10.20.${n}.0/24`, `10.20.${n}.1`)
+        const { networkId } = await cloud.network({ subnets: [own] })
+        const fixedIps = at([own, `10.20.${n}.9`])
+        const { portId } = await cloud.port({ networkId, fixedIps, defaultRoute: n === 3 })
+        plan.push({ portId, networkId })
+      }
+      // Docker by itself sorts by the networks' names, and puts the gateway's first.
+      plan.sort((a, b) => (a.networkId < b.networkId ? 1 : -1))
+      const server = await cloud.server(plan)
+      for (const [i, { portId }] of plan.entries()) {
+        const { ok, output } = await server.run(['ip', '-oneline', 'link', 'show', 'dev', `eth${i}`])
+        assert.ok(ok)
+        assert.match(output, new RegExp(macOf(portId)), `eth${i}`)
+      }
+      assert.match((await server.run(['ip', 'route', 'show', 'default'])).output, /^default via 10\.20\.3\.1 dev eth/)
+      await containers.remove(engine.engine, server.id, soon())
+    },
+  )
 
   const moving = await port(at([range, '10.0.0.6']))
   const seen = (state: string) => cloud.reported((r) => r.kind === 'port' && r.id === moving && r.state === state)

@@ -37,17 +37,20 @@ export interface ServerPort {
   floatingIps: { ipAddress: string; fixedIpAddress: string }[]
   securityGroupNames: string[]
   madeByCompute: boolean
+  nicIndex: number
+  status: string
 }
 
-interface Deps {
+export interface ServerDeps {
   clock: Clock
   policy: Policy
 }
+type Deps = ServerDeps
 
 /** One NIC: a port of the user's own, or a network to make one on. */
 type Nic = { port: portRows.PortRow } | { network: networkRows.NetworkRow; fixedIp: string | undefined }
 
-const bad = (message: string) => new CloudError('badRequest', message)
+const bad = (message: string, type?: string) => new CloudError('badRequest', message, type ? { type } : {})
 const clash = (message: string) => new CloudError('conflict', message)
 
 /** Source: the texts are those of Nova's API, which users and tools know. @throws CloudError */
@@ -62,18 +65,20 @@ export async function check(db: Db, deps: Deps, ctx: Context, wanted: ServerWish
   }
 }
 
-/** Makes and binds the ports, in NIC order. @throws CloudError */
+/** Makes and binds the ports, in NIC order, which begins with `firstNic`. @throws CloudError */
 export async function plug(
   trx: Trx,
   deps: Deps,
   ctx: Context,
   wanted: ServerWishes & { host: string },
+  firstNic = 0,
 ): Promise<ServerPort[]> {
   const nics = await resolve(trx, deps, ctx, wanted)
   const owner = `compute:${wanted.availabilityZone}`
   if (wanted.securityGroups.includes('default')) await ensureDefault(trx, deps.clock, wanted.projectId)
   const groups = await groupIds(trx, wanted)
-  for (const [nicIndex, nic] of nics.entries()) {
+  for (const [i, nic] of nics.entries()) {
+    const nicIndex = firstNic + i
     if ('port' in nic) {
       const device = { device_id: wanted.serverId, device_owner: owner, nic_index: nicIndex }
       await portRows.update(trx, nic.port.id, { ...device, updated_at: deps.clock.now() })
@@ -111,7 +116,8 @@ async function makePort(
     await ports.insert(trx, deps, ctx, wish, { nicIndex, made: true })
   } catch (error) {
     if (isKind(error, 'conflict') && error.type === 'IpAddressAlreadyAllocated') {
-      throw bad(`Fixed IP address ${fixedIp} is already in use on instance ${await userOf(trx, network.id, fixedIp!)}.`)
+      const user = await userOf(trx, network.id, fixedIp!)
+      throw bad(`Fixed IP address ${fixedIp} is already in use on instance ${user}.`, 'FixedIpAlreadyInUse')
     }
     if (isKind(error, 'conflict') && error.type === 'IpAddressGenerationFailure') {
       throw bad(`No fixed IP addresses available for network: ${network.id}`)
@@ -156,14 +162,17 @@ async function automatic(db: Db, projectId: string): Promise<Nic[]> {
   )
   const candidates = (own.length > 0 ? own : shared).filter((network) => withSubnets.has(network.id))
   if (candidates.length > 1) {
-    throw clash('Multiple possible networks found, use a Network ID to be more specific.')
+    const text = 'Multiple possible networks found, use a Network ID to be more specific.'
+    throw new CloudError('conflict', text, { type: 'NetworkAmbiguous' })
   }
   return candidates.map((network) => ({ network, fixedIp: undefined }))
 }
 
 async function usablePort(db: Db, ctx: Context, wanted: ServerWishes, id: string): Promise<portRows.PortRow> {
   const port = await portRows.find(db, id)
-  if (!port || (!ctx.isAdmin && port.project_id !== wanted.projectId)) throw bad(`Port id ${id} could not be found.`)
+  if (!port || (!ctx.isAdmin && port.project_id !== wanted.projectId)) {
+    throw bad(`Port id ${id} could not be found.`, 'PortNotFound')
+  }
   // Its own server may ask again: the first attempt's transaction may have been retried.
   if (port.device_id !== '' && port.device_id !== wanted.serverId) throw clash(`Port ${id} is still in use.`)
   if (!(await allocationRows.ofPorts(db, [id])).length) {
@@ -182,7 +191,7 @@ async function usableNetwork(
   const network = await networkRows.find(db, id)
   const visible =
     network && (ctx.isAdmin || network.project_id === wanted.projectId || network.shared || network.external)
-  if (!network || !visible) throw bad(`Network ${id} could not be found.`)
+  if (!network || !visible) throw bad(`Network ${id} could not be found.`, 'NetworkNotFound')
   const open = network.shared === 1 || network.project_id === wanted.projectId
   if (network.external === 1 && !open && !deps.policy.check('context_is_admin', ctx, {})) {
     throw new CloudError('forbidden', `It is not allowed to create an interface on external network ${id}`)
@@ -211,7 +220,7 @@ async function usableAddress(
   const holder = await allocationRows.holder(db, network.id, address)
   if (holder) {
     const device = (await portRows.find(db, holder))?.device_id || 'unknown'
-    throw bad(`Fixed IP address ${address} is already in use on instance ${device}.`)
+    throw bad(`Fixed IP address ${address} is already in use on instance ${device}.`, 'FixedIpAlreadyInUse')
   }
   return address
 }
@@ -237,14 +246,15 @@ async function groupIds(db: Db, wanted: ServerWishes): Promise<string[] | null> 
 
 /** Deletes the ports that compute made for a server, and frees the user's own. Repeatable. */
 export async function unplug(trx: Trx, deps: Pick<Deps, 'clock'>, serverId: string): Promise<void> {
-  for (const port of await portRows.ofDevices(trx, [serverId])) {
-    if (port.made_by_compute === 1) await removePort(trx, port)
-    else {
-      await bind(trx, port, null)
-      const free = { device_id: '', device_owner: '', nic_index: 0 }
-      await portRows.update(trx, port.id, { ...free, updated_at: deps.clock.now() })
-    }
-  }
+  for (const port of await portRows.ofDevices(trx, [serverId])) await release(trx, deps, port)
+}
+
+/** Deletes a port that compute made, and frees one of the user's own. */
+export async function release(trx: Trx, deps: Pick<Deps, 'clock'>, port: portRows.PortRow): Promise<void> {
+  if (port.made_by_compute === 1) return await removePort(trx, port)
+  await bind(trx, port, null)
+  const free = { device_id: '', device_owner: '', nic_index: 0 }
+  await portRows.update(trx, port.id, { ...free, updated_at: deps.clock.now() })
 }
 
 /** Binds its ports to another host, or to none. Repeatable. */
@@ -279,6 +289,8 @@ export async function ofServers(db: Db, serverIds: readonly string[]): Promise<M
       })),
       securityGroupNames: (groups.get(row.id) ?? []).map((id) => groupsById.get(id)?.name ?? id),
       madeByCompute: row.made_by_compute === 1,
+      nicIndex: row.nic_index,
+      status: row.status,
     }
     found.set(row.device_id, [...(found.get(row.device_id) ?? []), port])
   }

@@ -5,5 +5,8 @@ import { firstFlavors } from './003-first-flavors.ts'
 import { aggregates } from './004-aggregates.ts'
 import { goals } from './005-goals.ts'
 import { serverGroups } from './006-server-groups.ts'
+import { serverInterfaces } from './007-server-interfaces.ts'
 
-export const migrations: readonly Migration[] = [servers, catalog, firstFlavors, aggregates, goals, serverGroups]
+export const migrations: readonly Migration[] = [
+  ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces],
+]
