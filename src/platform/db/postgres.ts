@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { CloudError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Database, Tables } from './database.ts'
 import { markInside, refuseNesting } from './nesting.ts'
 import { storageFault } from './storage-faults.ts'
+import { createTurns, turnTaken } from './turns.ts'
 
 /** serialization_failure and deadlock_detected: the transaction had no effect and may simply be run again. */
 const retryable = new Set(['40001', '40P01'])
@@ -48,30 +49,52 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
     await Promise.all([read.destroy(), writer.destroy()])
     throw new Error(`PostgreSQL does not answer: ${(cause as Error).message}`, { cause })
   }
+  const inTurn = createTurns()
   return {
     engine: 'postgres',
     read,
     async write(work) {
       refuseNesting()
+      const turns = new Set<string>()
       for (let attempt = 1; ; attempt++) {
-        try {
-          return await writer
+        const wanted = new Set<string>()
+        const run = (db: Kysely<Tables>) =>
+          db
             .transaction()
             .setIsolationLevel('serializable')
-            .execute((trx) => markInside(() => work(trx)))
+            .execute((trx) => markInside(() => work(trx), wanted))
+        try {
+          if (turns.size === 0) return await run(writer)
+          const keys = [...turns].sort()
+          return await inTurn(keys, () => writer.connection().execute((db) => holding(db, keys, () => run(db))))
         } catch (error) {
           const code = error instanceof pg.DatabaseError ? error.code : undefined
           if (!code || !retryable.has(code)) throw storageFault(error)
+          const taken = turnTaken(error)
+          if (taken !== null) wanted.add(taken)
+          const before = turns.size
+          for (const key of wanted) turns.add(key)
           if (attempt === attempts) {
             throw new CloudError('unavailable', 'Too many writes met on the same rows; try again', { cause: error })
           }
-          // Jittered, so that those who met once do not meet again.
-          await sleep(Math.random() * Math.min(2 ** attempt, 200))
+          // Jittered, so that those who met once do not meet again; who waits for a turn need not.
+          if (turns.size === before) await sleep(Math.random() * Math.min(2 ** attempt, 200))
         }
       }
     },
     async close() {
       await Promise.all([read.destroy(), writer.destroy()])
     },
+  }
+}
+
+/** Its turns, of all processes, from before the transaction begins until after it has ended. */
+async function holding<T>(db: Kysely<Tables>, keys: readonly string[], work: () => Promise<T>): Promise<T> {
+  for (const key of keys) await sql`select pg_advisory_lock(hashtextextended(${key}, 0))`.execute(db)
+  try {
+    return await work()
+  } finally {
+    // A lost connection has given them back by itself, and its own error is the one to tell.
+    await sql`select pg_advisory_unlock_all()`.execute(db).catch(() => undefined)
   }
 }

@@ -9,6 +9,7 @@ import { migrations } from './db/migrations/index.ts'
 import * as serverRows from './db/servers.ts'
 import type { Deps } from './logic/deps.ts'
 import * as hostLogic from './logic/hosts.ts'
+import { computeQuotas } from './logic/quotas.ts'
 import * as reports from './logic/reports.ts'
 import * as snapshots from './logic/snapshots.ts'
 import { statusOf } from './logic/states.ts'
@@ -39,15 +40,15 @@ export interface ComputeService extends Service {
 }
 
 /** The services below, as far as compute uses them. */
-export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity'> & {
-  readonly identity: Pick<IdentityService, 'authenticate' | 'mintToken' | 'projects'>
+export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity' | 'quotas'> & {
+  readonly identity: Pick<IdentityService, 'authenticate' | 'limits' | 'mintToken' | 'projects'>
   readonly hosts: Hosts
 }
 
 /** Compute API v2.1 and the control side of servers. Source: Compute API reference. */
 export function createCompute(ground: Ground, lower: Lower): ComputeService {
   const { config, bus, log } = ground
-  const deps: Deps = { ...lower, ground, bus }
+  const deps: Deps = { ...lower, ground, bus, quotas: computeQuotas(config, lower.identity.limits) }
   const app = createApp({
     service: 'compute',
     dialect: computeFault,

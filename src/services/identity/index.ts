@@ -9,12 +9,14 @@ import { createTokens } from '../../platform/auth/tokens.ts'
 import { urlOf } from '../../platform/config.ts'
 import type { Db } from '../../platform/db/database.ts'
 import { createApp } from '../../platform/http/app.ts'
+import type { LimitStore } from '../../platform/quota/limits.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
 import { migrations } from './db/migrations/index.ts'
 import * as projectRows from './db/projects.ts'
 import { type AsUser, contextAs } from './logic/as-user.ts'
 import { type Registration, register } from './logic/catalog.ts'
 import type { Deps } from './logic/deps.ts'
+import { limitStore } from './logic/limit-store.ts'
 import { type LogIn, logIn } from './logic/log-in.ts'
 import { type Minted, mint } from './logic/mint.ts'
 import { type Reissued, reissue } from './logic/reissue.ts'
@@ -64,6 +66,7 @@ import './db/tables.ts'
 export type { Project } from './db/projects.ts'
 export type { AsUser } from './logic/as-user.ts'
 export type { Registration } from './logic/catalog.ts'
+export { importDefaults, importLimits, limitStore } from './logic/limit-store.ts'
 export type { LogIn } from './logic/log-in.ts'
 export type { Minted } from './logic/mint.ts'
 export type { Reissued } from './logic/reissue.ts'
@@ -103,6 +106,8 @@ export interface IdentityService extends Service {
     /** Of every domain, in a steady order. */
     named(db: Db, name: string): Promise<projectRows.Project[]>
   }
+  /** Unified limits, for the quotas of every service. */
+  readonly limits: LimitStore
   /** What every cloud starts with. Repeatable: what is there stays as it is. */
   seed(secrets: Secrets): Promise<Seeded>
 }
@@ -198,6 +203,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
       exists: async (db, id) => (await projectRows.find(db, id)) !== undefined,
       named: projectRows.named,
     },
+    limits: limitStore(config.region),
     seed: (secrets) => seed(deps, secrets),
   }
 }

@@ -5,8 +5,10 @@ import { urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
 import type { Hosts } from '../../platform/hosts/hosts.ts'
 import { createApp } from '../../platform/http/app.ts'
+import type { LimitStore } from '../../platform/quota/limits.ts'
 import type { Ground, Service } from '../../platform/service.ts'
 import { type ComputeGroups, computeGroups } from './logic/compute-groups.ts'
+import { networkQuotas } from './logic/quotas.ts'
 import * as seeding from './logic/seed.ts'
 import * as interfaces from './logic/server-interfaces.ts'
 import * as servers from './logic/servers.ts'
@@ -62,9 +64,14 @@ export interface NetworkService extends Service {
 }
 
 /** Neutron v2: the control side. */
-export function createNetwork(ground: Ground, identity: { authenticate: Authenticate }, hosts: Hosts): NetworkService {
+export function createNetwork(
+  ground: Ground,
+  identity: { authenticate: Authenticate; limits: LimitStore },
+  hosts: Hosts,
+): NetworkService {
   const policy = createPolicy([scoped(['project'], networkPolicy)], ground.policyOverrides, ground.config)
-  const deps = { database: ground.database, clock: ground.clock, nudge: ground.nudge, policy }
+  const quotas = networkQuotas(identity.limits)
+  const deps = { database: ground.database, clock: ground.clock, nudge: ground.nudge, policy, quotas }
   const app = createApp({
     service: 'network',
     dialect: networkFault,

@@ -2,11 +2,13 @@ import type { TestContext } from 'node:test'
 import type { Open } from '../../../test/support/databases.ts'
 import { fakeNetworkHost } from '../../../test/support/fake-network.ts'
 import { type TestGround, testGround } from '../../../test/support/ground.ts'
+import { testLimits } from '../../../test/support/limits.ts'
 import { type Context, systemContext } from '../../platform/auth/context.ts'
 import { markMigrations } from '../../platform/db/marks.ts'
 import { createHosts } from '../../platform/hosts/hosts.ts'
 import { hostMigrations } from '../../platform/hosts/tables.ts'
 import { createLoops } from '../../platform/reconcile/loops.ts'
+import { identityMigrations } from '../identity/index.ts'
 import { createNetwork, type NetworkService, networkMigrations } from './index.ts'
 
 export interface Answer {
@@ -42,6 +44,7 @@ export async function startNetwork(t: TestContext, options: { open?: Open } = {}
   const migrations = [
     { service: 'marks', migrations: markMigrations },
     { service: 'hosts', migrations: hostMigrations },
+    identityMigrations,
     networkMigrations,
   ]
   const ground = await testGround(t, migrations, options)
@@ -49,7 +52,8 @@ export async function startNetwork(t: TestContext, options: { open?: Open } = {}
   t.after(() => hosts.close())
   const loops = createLoops(ground.log, ground.clock, () => ground.bus.idle())
   const contexts = new Map(['admin', 'alice', 'bob', 'rob'].map((name) => [name, contextOf(name)]))
-  const identity = { authenticate: (token: string) => contexts.get(token) ?? null }
+  const limits = await testLimits(ground.database, ['admin', 'alice', 'bob'])
+  const identity = { authenticate: (token: string) => contexts.get(token) ?? null, limits }
   const network = createNetwork({ ...ground, nudge: (loop) => loops.nudge(loop) }, identity, hosts)
   for (const loop of network.loops) loops.add(loop)
   await network.start?.()

@@ -20,15 +20,6 @@ export async function list(db: Db, userId: string, limit: number, after: string 
   return await query.orderBy('name').limit(limit).execute()
 }
 
-export async function count(db: Db, userId: string): Promise<number> {
-  const row = await db
-    .selectFrom('compute_keypairs')
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .where('user_id', '=', userId)
-    .executeTakeFirstOrThrow()
-  return Number(row.n)
-}
-
 /** Numbers it and inserts it; undefined when the user has one of that name. */
 export async function insert(db: Db, keypair: Omit<Keypair, 'number'>): Promise<Keypair | undefined> {
   const row = await db

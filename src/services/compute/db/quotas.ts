@@ -1,6 +1,6 @@
 import type { Db } from '../../../platform/db/database.ts'
 
-/** What was set for a project; the rest is as configured. */
+/** Limits of a quota class other than `default`, which limit nobody: kept for who set them. Those that do are Identity's. */
 export async function get(db: Db, projectId: string): Promise<Record<string, number>> {
   const rows = await db.selectFrom('compute_quotas').selectAll().where('project_id', '=', projectId).execute()
   return Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit]))
@@ -16,9 +16,4 @@ export async function put(db: Db, projectId: string, limits: Readonly<Record<str
       c.columns(['project_id', 'resource']).doUpdateSet((eb) => ({ hard_limit: eb.ref('excluded.hard_limit') })),
     )
     .execute()
-}
-
-/** Back to what is configured. */
-export async function remove(db: Db, projectId: string): Promise<void> {
-  await db.deleteFrom('compute_quotas').where('project_id', '=', projectId).execute()
 }

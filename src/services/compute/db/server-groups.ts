@@ -19,15 +19,6 @@ export async function list(
   return await select.orderBy('created_at').orderBy('id').limit(page.limit).offset(page.offset).execute()
 }
 
-export async function count(db: Db, projectId: string): Promise<number> {
-  const row = await db
-    .selectFrom('compute_server_groups')
-    .select((eb) => eb.fn.countAll<number>().as('groups'))
-    .where('project_id', '=', projectId)
-    .executeTakeFirstOrThrow()
-  return Number(row.groups)
-}
-
 export async function insert(db: Db, row: ServerGroupsTable): Promise<void> {
   await db.insertInto('compute_server_groups').values(row).execute()
 }

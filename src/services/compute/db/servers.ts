@@ -105,21 +105,6 @@ export async function markDeleted(db: Db, id: string, at: string): Promise<void>
     .execute()
 }
 
-/** What a project's servers take of its quota, with one query. */
-export async function usage(db: Db, projectId: string): Promise<{ instances: number; cores: number; ramMiB: number }> {
-  const row = await db
-    .selectFrom('compute_servers')
-    .select((eb) => [
-      eb.fn.countAll<number>().as('instances'),
-      eb.fn.sum<number | null>('vcpus').as('cores'),
-      eb.fn.sum<number | null>('memory_mib').as('ram'),
-    ])
-    .where('project_id', '=', projectId)
-    .where('deleted', '=', notDeleted)
-    .executeTakeFirstOrThrow()
-  return { instances: Number(row.instances), cores: Number(row.cores ?? 0), ramMiB: Number(row.ram ?? 0) }
-}
-
 export interface HostUsage {
   vcpus: number
   memoryMiB: number

@@ -6,6 +6,7 @@ import type { Bootable, ImageService } from '../../image/index.ts'
 import type { NetworkService } from '../../network/index.ts'
 import type { PlacementService } from '../../placement/index.ts'
 import type { RegistryService } from '../../registry/index.ts'
+import type { ComputeQuotas } from './quotas.ts'
 
 export type BootableImage = Bootable
 export type { ComputeGroup, ComputeGroupRule, ServerPort } from '../../network/index.ts'
@@ -37,4 +38,5 @@ export interface Deps {
     | 'removeServerAddress'
   >
   readonly hosts: Hosts
+  readonly quotas: ComputeQuotas
 }

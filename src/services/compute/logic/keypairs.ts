@@ -4,7 +4,6 @@ import { CloudError, NotFound } from '../../../platform/errors.ts'
 import * as keypairRows from '../db/keypairs.ts'
 import { clientCertificate } from './certificate.ts'
 import type { Deps } from './deps.ts'
-import { limitsOf } from './quotas.ts'
 
 const generateKeyPair = promisify(generateKeyPairWith)
 
@@ -28,10 +27,7 @@ export async function create(
   const publicKey = made?.publicKey ?? (wanted.publicKey ?? '').trim()
   const fingerprint = wanted.type === 'ssh' ? sshFingerprint(publicKey) : certificateFingerprint(publicKey)
   const keypair = await database.write(async (trx) => {
-    const { key_pairs: most } = await limitsOf(deps, trx, wanted.projectId)
-    if (most >= 0 && (await keypairRows.count(trx, wanted.userId)) >= most) {
-      throw new CloudError('overQuota', 'Quota exceeded, too many key pairs.')
-    }
+    await deps.quotas.claim(trx, wanted.projectId, { server_key_pairs: 1 }, wanted.userId)
     const row = await keypairRows.insert(trx, {
       ...{ user_id: wanted.userId, name: wanted.name, type: wanted.type },
       ...{ public_key: publicKey, fingerprint, created_at: clock.now() },

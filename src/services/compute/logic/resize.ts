@@ -93,6 +93,11 @@ export async function revert(deps: Deps, ctx: Context, id: string): Promise<void
     if (!server.oldFlavor) throw new CloudError('conflict', `Instance ${id} has no flavor to go back to`)
     const event = { action: 'revertResize', event: 'compute_revert_resize', at }
     const actions = await record(trx, ctx, [server], event)
+    // Back from a smaller flavor is more again, as upstream.
+    await admitMore(deps, trx, server.projectId, {
+      vcpus: server.oldFlavor.vcpus - server.flavor.vcpus,
+      memoryMiB: server.oldFlavor.memoryMiB - server.flavor.memoryMiB,
+    })
     await hold(deps, trx, server, resourcesOf(server.oldFlavor))
     await migrationRows.finish(trx, id, 'reverted', at)
     await serverRows.update(trx, id, {

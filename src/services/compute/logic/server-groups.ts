@@ -55,10 +55,7 @@ export async function create(
   const { database, clock } = deps.ground
   return await database.write(async (trx) => {
     const projectId = projectOf(ctx)
-    const { server_groups: most } = await limitsOf(deps, trx, projectId)
-    if (most >= 0 && (await rows.count(trx, projectId)) >= most) {
-      throw new CloudError('overQuota', 'Quota exceeded, too many server groups.')
-    }
+    await deps.quotas.claim(trx, projectId, { server_groups: 1 })
     const row = {
       ...{ id: newId(), project_id: projectId, user_id: ctx.userId, name: wanted.name, policy: wanted.policy },
       ...{ rules: JSON.stringify(wanted.rules), created_at: clock.now() },
@@ -75,6 +72,7 @@ export async function remove({ ground: { database } }: Deps, ctx: Context, id: s
 /** Whether a group can take so many more. @throws CloudError `badRequest` for a group that is not there, `overQuota` */
 export async function forServers(deps: Deps, db: Db, ctx: Context, id: string, more: number): Promise<ServerGroup> {
   const group = await get(db, ctx, id).catch((error: unknown) => {
+    if (!(error instanceof CloudError)) throw error
     throw new CloudError('badRequest', `Instance group ${id} could not be found.`, { cause: error })
   })
   const { server_group_members: most } = await limitsOf(deps, db, group.projectId)

@@ -1,8 +1,6 @@
 import type { App } from '../../../platform/http/app.ts'
-import * as groupRows from '../db/server-groups.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
-import { limitsOf } from '../logic/quotas.ts'
+import { limitsOf, usedOf } from '../logic/quotas.ts'
 import { last, queryOf, since } from './common.ts'
 
 /** What a project may have, and has. Source: Compute API reference, "Limits (limits)". */
@@ -13,11 +11,7 @@ export function limitRoutes(app: App, deps: Deps): void {
     const other = last(query, 'tenant_id')
     if (other) request.enforce({ project_id: other }, 'os_compute_api:limits:other_project')
     const projectId = other ?? request.ctx.projectId ?? ''
-    const [limits, used, groups] = await Promise.all([
-      limitsOf(deps, read, projectId),
-      serverRows.usage(read, projectId),
-      groupRows.count(read, projectId),
-    ])
+    const [limits, used] = await Promise.all([limitsOf(deps, read, projectId), usedOf(deps, read, projectId)])
     return {
       limits: {
         rate: [],
@@ -47,8 +41,8 @@ export function limitRoutes(app: App, deps: Deps): void {
               }),
           totalInstancesUsed: used.instances,
           totalCoresUsed: used.cores,
-          totalRAMUsed: used.ramMiB,
-          totalServerGroupsUsed: groups,
+          totalRAMUsed: used.ram,
+          totalServerGroupsUsed: used.server_groups,
         },
       },
     }

@@ -4,7 +4,7 @@ import type { App } from '../../../platform/http/app.ts'
 import { check } from '../../../platform/http/validation.ts'
 import * as quotaRows from '../db/quotas.ts'
 import type { Deps } from '../logic/deps.ts'
-import { classLimits, classOf, defaultLimits, type QuotaName, quotaNames } from '../logic/quotas.ts'
+import { classLimits, classOf, defaultLimits, type QuotaName, quotaNames, setDefaults } from '../logic/quotas.ts'
 import { since, versioned } from './common.ts'
 
 const networks: readonly QuotaName[] = ['fixed_ips', 'floating_ips', 'security_group_rules', 'security_groups']
@@ -69,7 +69,9 @@ export function quotaClassRoutes(app: App, deps: Deps): void {
       const limits = Object.fromEntries(
         Object.entries(body.quota_class_set).map(([name, value]) => [name, Number(value)]),
       )
-      await database.write((trx) => quotaRows.put(trx, classOf(id), limits))
+      await database.write((trx) =>
+        id === 'default' ? setDefaults(deps, trx, limits) : quotaRows.put(trx, classOf(id), limits),
+      )
       return { quota_class_set: await view(request, id) }
     },
   )

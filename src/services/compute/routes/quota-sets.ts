@@ -3,11 +3,9 @@ import { Type } from 'typebox'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { check } from '../../../platform/http/validation.ts'
-import * as quotaRows from '../db/quotas.ts'
-import * as serverRows from '../db/servers.ts'
 import type { Deps } from '../logic/deps.ts'
 import { checkProject } from '../logic/flavors.ts'
-import { classLimits, limitsOf, type QuotaName, quotaNames } from '../logic/quotas.ts'
+import { classLimits, limitsOf, type QuotaName, quotaNames, setLimits, usedOf } from '../logic/quotas.ts'
 import { Boolish, isTrue, since, versioned } from './common.ts'
 
 const ofNetworks: readonly QuotaName[] = ['fixed_ips', 'floating_ips', 'security_group_rules', 'security_groups']
@@ -65,9 +63,9 @@ export function quotaSetRoutes(app: App, deps: Deps): void {
     const { id } = request.params
     await allowed(request, id)
     const limits = await limitsOf(deps, database.read, id)
-    const used = await usedOf(deps, id)
+    const used = await usedOf(deps, database.read, id)
     const details = Object.fromEntries(
-      quotaNames.map((name) => [name, { limit: limits[name], in_use: used[name] ?? 0, reserved: 0 }]),
+      quotaNames.map((name) => [name, { limit: limits[name], in_use: used[name], reserved: 0 }]),
     )
     return { quota_set: { id, ...pick(request, details) } }
   })
@@ -84,27 +82,22 @@ export function quotaSetRoutes(app: App, deps: Deps): void {
       )
       const { force, ...wanted } = body
       const limits = Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, Number(value)]))
-      const used = await usedOf(deps, id)
+      const used = await usedOf(deps, database.read, id)
       for (const [name, limit] of Object.entries(limits)) {
         if (limit < -1) throw new CloudError('badRequest', `Quota limit ${limit} for ${name} must be -1 or greater.`)
-        const least = used[name] ?? 0
+        const least = used[name as QuotaName]
         if (isTrue(force) || limit === -1 || limit >= least) continue
         const text = `Quota limit ${limit} for ${name} must be greater than or equal to already used and reserved ${least}.`
         throw new CloudError('badRequest', text)
       }
-      await database.write((trx) => quotaRows.put(trx, id, limits))
+      await database.write((trx) => setLimits(deps, trx, id, limits))
       return { quota_set: pick(request, await limitsOf(deps, database.read, id)) }
     },
   )
 
   app.delete('/os-quota-sets/:id', { config: rule('delete'), schema: one }, async (request, reply) => {
     request.enforce({ project_id: request.params.id })
-    await database.write((trx) => quotaRows.remove(trx, request.params.id))
+    await database.write((trx) => deps.quotas.reset(trx, request.params.id))
     return reply.code(202).send()
   })
-}
-
-async function usedOf({ ground: { database } }: Deps, projectId: string): Promise<Record<string, number>> {
-  const { instances, cores, ramMiB } = await serverRows.usage(database.read, projectId)
-  return { instances, cores, ram: ramMiB }
 }

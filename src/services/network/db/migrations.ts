@@ -1,5 +1,6 @@
 import type { ServiceMigrations } from '../../../platform/service.ts'
 import { start } from './migrations/001-start.ts'
 import { routers } from './migrations/002-routers.ts'
+import { quotas } from './migrations/003-quotas.ts'
 
-export const networkMigrations: ServiceMigrations = { service: 'network', migrations: [start, routers] }
+export const networkMigrations: ServiceMigrations = { service: 'network', migrations: [start, routers, quotas] }

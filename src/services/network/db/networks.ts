@@ -54,24 +54,3 @@ export async function update(trx: Trx, id: string, changes: Updateable<NetworksT
 export async function remove(trx: Trx, id: string): Promise<void> {
   await trx.deleteFrom('network_networks').where('id', '=', id).execute()
 }
-
-/** How many rows of a table are a project's. */
-export async function count(
-  db: Db,
-  table:
-    | 'network_networks'
-    | 'network_subnets'
-    | 'network_ports'
-    | 'network_security_groups'
-    | 'network_security_group_rules'
-    | 'network_routers'
-    | 'network_floating_ips',
-  projectId: string,
-): Promise<number> {
-  const row = await db
-    .selectFrom(table)
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .where('project_id', '=', projectId)
-    .executeTakeFirstOrThrow()
-  return row.n
-}

@@ -142,12 +142,6 @@ export interface HostStartsTable {
   started_at: string
 }
 
-export interface QuotasTable {
-  project_id: string
-  resource: string
-  quota_limit: number
-}
-
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     network_networks: NetworksTable
@@ -162,6 +156,5 @@ declare module '../../../platform/db/database.ts' {
     network_gone_ports: GonePortsTable
     network_group_changes: GroupChangesTable
     network_host_starts: HostStartsTable
-    network_quotas: QuotasTable
   }
 }

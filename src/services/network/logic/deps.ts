@@ -1,6 +1,7 @@
 import type { Policy } from '../../../platform/auth/policy.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Database } from '../../../platform/db/database.ts'
+import type { NetworkQuotas } from './quotas.ts'
 
 /** What the rules of networking stand on. */
 export interface Deps {
@@ -8,6 +9,7 @@ export interface Deps {
   clock: Clock
   nudge: (loop: string) => void
   policy: Policy
+  quotas: NetworkQuotas
 }
 
 export const loops = {

@@ -28,4 +28,5 @@ export const networkInUse = (id: string) =>
   )
 export const noMoreAddresses = (networkId: string) =>
   conflict('IpAddressGenerationFailure', `No more IP addresses available on network ${networkId}.`)
-export const overQuota = (resource: string) => conflict('OverQuota', `Quota exceeded for resources: ['${resource}'].`)
+export const overQuota = (resources: readonly string[]) =>
+  conflict('OverQuota', `Quota exceeded for resources: [${resources.map((name) => `'${name}'`).join(', ')}].`)

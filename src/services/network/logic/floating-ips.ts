@@ -13,7 +13,7 @@ import { removePort } from './bindings.ts'
 import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, networkNotFound, portNotFound } from './errors.ts'
 import { insert as insertPort } from './ports.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { badFloatingIp, floatingIpNotFound, notReachable } from './router-errors.ts'
 import { routerPort } from './routers.ts'
 
@@ -45,8 +45,8 @@ export async function create(
   ctx: Context,
   items: readonly Accepted<NewFloatingIp>[],
 ): Promise<floatingRows.FloatingIpRow[]> {
-  await requireRoomForAll(deps.database.read, 'floatingip', items)
   const rows = await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'floatingip', items)
     const made: floatingRows.FloatingIpRow[] = []
     for (const { values } of items) made.push(await insert(trx, deps, ctx, values))
     return made

@@ -9,7 +9,7 @@ import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
 import { conflict, invalidInput, networkInUse, networkNotFound } from './errors.ts'
 import { flag } from './flags.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { releaseIdleFloatingIps } from './routed-ports.ts'
 import { ensureDefault } from './security-groups.ts'
 import { removeWith } from './subnets.ts'
@@ -41,8 +41,8 @@ const externalMtu = 1500
 const segments = 2 ** 24
 
 export async function create(deps: Deps, items: readonly Accepted<NewNetwork>[]): Promise<networkRows.NetworkRow[]> {
-  await requireRoomForAll(deps.database.read, 'network', items)
   const rows = await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'network', items)
     const made: networkRows.NetworkRow[] = []
     for (const { values } of items) {
       await ensureDefault(trx, deps.clock, values.project_id)

@@ -13,7 +13,7 @@ import { bind, removePort } from './bindings.ts'
 import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, groupNotFound, networkNotFound, portNotFound } from './errors.ts'
 import { flag } from './flags.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { isRouterPort, portReadressed, refuseForeignRouter, refuseServicePort } from './routed-ports.ts'
 import { changed, ensureDefault } from './security-groups.ts'
 
@@ -50,8 +50,8 @@ export async function create(
   ctx: Context,
   items: readonly Accepted<NewPort>[],
 ): Promise<portRows.PortRow[]> {
-  await requireRoomForAll(deps.database.read, 'port', items)
   const rows = await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'port', items)
     const made: portRows.PortRow[] = []
     for (const { values } of items) made.push(await insert(trx, deps, ctx, values, {}))
     return made

@@ -11,7 +11,7 @@ import { type Deps, loops } from './deps.ts'
 import { networkNotFound } from './errors.ts'
 import { flag } from './flags.ts'
 import { insert as insertPort, type NewPort, setAddresses } from './ports.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { badRouter, gatewayInUse, routerInUse, routerNotFound } from './router-errors.ts'
 import type { GatewayWish, Route } from './router-resources.ts'
 import { refuseOverlap, refuseRoutes, subnetsOfNetwork } from './router-rules.ts'
@@ -33,8 +33,8 @@ export async function create(
   ctx: Context,
   items: readonly Accepted<NewRouter>[],
 ): Promise<routerRows.RouterRow[]> {
-  await requireRoomForAll(deps.database.read, 'router', items)
   const rows = await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'router', items)
     const made: routerRows.RouterRow[] = []
     for (const { values } of items) made.push(await insert(trx, deps, ctx, values))
     return made

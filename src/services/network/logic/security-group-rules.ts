@@ -6,7 +6,7 @@ import { formatCidr, parseCidr } from './addresses.ts'
 import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, groupNotFound, ruleNotFound } from './errors.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { isIcmp, isIpv6Only, protocolNumbers, withPorts } from './rule-values.ts'
 import { changed } from './security-groups.ts'
 
@@ -66,8 +66,8 @@ const numberOf = (protocol: string): number => protocolNumbers[protocol] ?? Numb
  */
 export async function create(deps: Deps, items: readonly Accepted<NewRule>[]): Promise<groupRows.RuleRow[]> {
   for (const { values } of items) refuseNonsense(values)
-  await requireRoomForAll(deps.database.read, 'security_group_rule', items)
   const rows = await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'security_group_rule', items)
     const made: groupRows.RuleRow[] = []
     for (const { values } of items) {
       const group = await groupRows.find(trx, values.security_group_id)

@@ -6,7 +6,7 @@ import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
 import { conflict, groupNotFound } from './errors.ts'
 import { flag } from './flags.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { ruleRow } from './security-group-rules.ts'
 
 export interface NewGroup {
@@ -58,8 +58,8 @@ export async function create(deps: Deps, items: readonly Accepted<NewGroup>[]): 
     deps,
     items.map(({ values }) => values.project_id),
   )
-  await requireRoomForAll(deps.database.read, 'security_group', items)
   return await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'security_group', items)
     const made: groupRows.GroupRow[] = []
     for (const { values } of items) made.push((await insert(trx, deps.clock, values, false))!)
     return made

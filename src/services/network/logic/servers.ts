@@ -13,7 +13,7 @@ import { canonicalIp } from './addresses.ts'
 import { isKind } from './attributes.ts'
 import { bind, removePort } from './bindings.ts'
 import * as ports from './ports.ts'
-import { limitsOf } from './quotas.ts'
+import type { NetworkQuotas } from './quotas.ts'
 import { ensureDefault } from './security-groups.ts'
 
 /** What a server asks for when it is made. */
@@ -44,6 +44,7 @@ export interface ServerPort {
 export interface ServerDeps {
   clock: Clock
   policy: Policy
+  quotas: NetworkQuotas
 }
 type Deps = ServerDeps
 
@@ -59,11 +60,12 @@ export async function check(db: Db, deps: Deps, ctx: Context, wanted: ServerWish
   const made = nics.filter((nic) => !('port' in nic)).length
   if (made === 0) return
   await groupIds(db, wanted)
-  const limit = (await limitsOf(db, wanted.projectId)).port
-  if (limit >= 0 && (await networkRows.count(db, 'network_ports', wanted.projectId)) + made > limit) {
-    throw new CloudError('overQuota', 'Maximum number of ports exceeded')
-  }
+  const { port: limit } = await deps.quotas.limits(db, wanted.projectId)
+  const { port: used } = await deps.quotas.usage(db, wanted.projectId)
+  if (limit >= 0 && used + made > limit) throw tooManyPorts()
 }
+
+const tooManyPorts = () => new CloudError('overQuota', 'Maximum number of ports exceeded')
 
 /** Makes and binds the ports, in NIC order, which begins with `firstNic`. @throws CloudError */
 export async function plug(
@@ -74,6 +76,10 @@ export async function plug(
   firstNic = 0,
 ): Promise<ServerPort[]> {
   const nics = await resolve(trx, deps, ctx, wanted)
+  const made = nics.filter((nic) => !('port' in nic)).length
+  await deps.quotas.claim(trx, wanted.projectId, { port: made }).catch((error: unknown) => {
+    throw isKind(error, 'conflict') ? tooManyPorts() : error
+  })
   const owner = `compute:${wanted.availabilityZone}`
   if (wanted.securityGroups.includes('default')) await ensureDefault(trx, deps.clock, wanted.projectId)
   const groups = await groupIds(trx, wanted)

@@ -13,7 +13,7 @@ import { type Deps, loops } from './deps.ts'
 import { conflict, invalidInput, networkNotFound, subnetNotFound } from './errors.ts'
 import { flag } from './flags.ts'
 import { defaultGateway, defaultPools, type Pool, refuseGateway, refusePools } from './pools.ts'
-import { requireRoomForAll } from './quotas.ts'
+import { claimAll } from './quotas.ts'
 import { refuseHostRoutes, refuseModes } from './subnet-rules.ts'
 
 export interface NewSubnet {
@@ -40,8 +40,8 @@ export type SubnetChanges = Partial<
 >
 
 export async function create(deps: Deps, items: readonly Accepted<NewSubnet>[]): Promise<subnetRows.SubnetRow[]> {
-  await requireRoomForAll(deps.database.read, 'subnet', items)
   const rows = await deps.database.write(async (trx) => {
+    await claimAll(trx, deps, 'subnet', items)
     const made: subnetRows.SubnetRow[] = []
     for (const { values } of items) made.push(await insert(trx, deps, values))
     return made

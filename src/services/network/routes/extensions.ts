@@ -18,6 +18,8 @@ const extensions = [
   ['port-security', 'Port Security', 'Switches the filtering of a port or network off and on'],
   ['project-id', 'project_id field enabled', 'project_id beside tenant_id'],
   ['provider', 'Provider Network', 'How a network is realised'],
+  ['quota-check-limit', 'Quota engine limit check', 'A limit below what is in use is refused when asked to'],
+  ['quota_details', 'Quota details management support', 'What a project has of each limited resource'],
   ['quotas', 'Quota management support', 'Limits per project'],
   ['router', 'Neutron L3 Router', 'Routers between networks, and addresses outside that lead in'],
   ['security-group', 'security-group', 'Rules for what reaches a port, and what leaves it'],

@@ -6,7 +6,8 @@ import { aggregates } from './004-aggregates.ts'
 import { goals } from './005-goals.ts'
 import { serverGroups } from './006-server-groups.ts'
 import { serverInterfaces } from './007-server-interfaces.ts'
+import { quotas } from './008-quotas.ts'
 
 export const migrations: readonly Migration[] = [
-  ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces],
+  ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas],
 ]
