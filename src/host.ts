@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { openEngine } from './machine/docker/engine.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import type { Clock } from './platform/clock.ts'
@@ -28,7 +29,7 @@ export function startHost({ config, cloudId, bus, log, clock }: HostParts): Host
   const engine = openEngine(socketPath)
   const parts = { host, cloudId, stateDir, bus, clock }
   const network = startNetworkHost({ ...parts, engine, publicNat, log: log.child({ role: 'network' }) })
-  const driver = dockerDriver({ socketPath, cloudId })
+  const driver = dockerDriver({ socketPath, cloudId, configDrives: join(stateDir, 'host', 'config-drives') })
   const compute = startComputeHost({ ...parts, driver, plug: network.plug, log: log.child({ role: 'compute' }) })
   return {
     ready: Promise.all([network.ready, compute.ready]).then(() => {}),

@@ -76,6 +76,9 @@ const listOf =
       ? null
       : `must be ${words}, with commas between`
 
+const file = (value: string): string | null =>
+  value === '' || value.startsWith('/') ? null : 'must be the absolute path of a file'
+
 const host = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/
 
 /** Every key that `berth.yaml` and the environment know, `stateDir` and `host` with the machine's own fallbacks. */
@@ -169,6 +172,13 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     kind: 'text',
     fallback: '',
     help: "Signs a server's id between a host and the metadata service. Empty: made at the first start.",
+  },
+  {
+    key: 'vendorDataFile',
+    kind: 'text',
+    fallback: '',
+    check: file,
+    help: 'A JSON file that every server reads as `vendor_data.json`. Empty: none.',
   },
   { key: 'tokenHours', kind: 'number', fallback: 1, check: above(0), help: 'How long a token is good for.' },
   {

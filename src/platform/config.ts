@@ -41,6 +41,8 @@ export interface Config {
   publicNat: boolean
   /** What a host signs a server's id with when it passes a request on to the metadata service; never empty at run time. */
   metadataProxySharedSecret: string
+  /** A JSON file that every server can read as its vendor data; empty for none. */
+  vendorDataFile: string
   tokenHours: number
   securityCompliance: SecurityCompliance
   /** oslo.policy's `enforce_scope`: a rule takes tokens of its scope types only. */

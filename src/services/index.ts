@@ -65,4 +65,5 @@ export const listed = (services: Services): readonly Service[] => [
   services.image,
   services.network,
   services.compute,
+  services.compute.metadata,
 ]

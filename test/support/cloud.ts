@@ -174,6 +174,7 @@ const base: Config = {
   publicCidr: '198.18.4.0/24',
   publicNat: false,
   metadataProxySharedSecret: 'metadata-secret',
+  vendorDataFile: '',
   tokenHours: 1,
   securityCompliance: {
     lockoutFailureAttempts: 0,

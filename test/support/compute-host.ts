@@ -20,7 +20,7 @@ if (import.meta.main) {
   const { socketPath, stateDir, cloudId, fault, kind, message } = JSON.parse(process.argv[2] ?? '') as Task
   const log = newLogger('warn')
   const bus = createLocalBus(log)
-  const driver = dockerDriver({ socketPath, cloudId })
+  const driver = dockerDriver({ socketPath, cloudId, configDrives: `${stateDir}/config-drives` })
   const plug = { ready: async () => {} }
   const host = startComputeHost({ host: 'h1', cloudId, stateDir, bus, driver, plug, log, clock: systemClock })
   await host.ready

@@ -76,6 +76,7 @@ export const testConfig: Config = {
   publicCidr: '198.18.4.0/24',
   publicNat: false,
   metadataProxySharedSecret: 'metadata-secret',
+  vendorDataFile: '',
   tokenHours: 12,
   securityCompliance: {
     lockoutFailureAttempts: 0,

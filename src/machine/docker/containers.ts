@@ -22,6 +22,7 @@ export interface NewContainer {
     CpusetCpus?: string
     PidsLimit?: number
     ShmSize?: number
+    Binds?: readonly string[]
     SecurityOpt?: readonly string[]
     StorageOpt?: Readonly<Record<string, string>>
     LogConfig?: { Type: string; Config: Readonly<Record<string, string>> }

@@ -13,12 +13,14 @@ import { computeQuotas } from './logic/quotas.ts'
 import * as reports from './logic/reports.ts'
 import * as snapshots from './logic/snapshots.ts'
 import { statusOf } from './logic/states.ts'
+import { readVendorData } from './logic/vendor-data.ts'
 import { type HostInventory, type ServerReport, type SnapshotReport, subjects } from './messages.ts'
 import { rules } from './policy.ts'
 import { serverReconciler } from './reconcile/servers.ts'
 import { snapshotReconciler } from './reconcile/snapshots.ts'
 import { computeFault } from './routes/fault.ts'
 import { routes } from './routes/index.ts'
+import { metadataApp } from './routes/metadata-service.ts'
 import { versions } from './versions.ts'
 import './db/tables.ts'
 
@@ -35,12 +37,14 @@ export interface Glance {
 }
 
 export interface ComputeService extends Service {
+  /** The metadata service, on a port of its own. */
+  readonly metadata: Service
   /** The oldest server of this name, in whatever project; null when there is none. */
   firstNamed(name: string): Promise<Glance | null>
 }
 
 /** The services below, as far as compute uses them. */
-export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity' | 'quotas'> & {
+export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity' | 'quotas' | 'vendorData'> & {
   readonly identity: Pick<IdentityService, 'authenticate' | 'limits' | 'mintToken' | 'projects'>
   readonly hosts: Hosts
 }
@@ -48,7 +52,9 @@ export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity' | 'quotas'> & {
 /** Compute API v2.1 and the control side of servers. Source: Compute API reference. */
 export function createCompute(ground: Ground, lower: Lower): ComputeService {
   const { config, bus, log } = ground
-  const deps: Deps = { ...lower, ground, bus, quotas: computeQuotas(config, lower.identity.limits) }
+  const quotas = computeQuotas(config, lower.identity.limits)
+  const vendorData = readVendorData(config.vendorDataFile)
+  const deps: Deps = { ...lower, ground, bus, quotas, vendorData }
   const app = createApp({
     service: 'compute',
     dialect: computeFault,
@@ -83,6 +89,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
     name: 'compute',
     app,
     loops: [serverLoop, snapshotLoop],
+    metadata: { name: 'metadata', app: metadataApp(deps, lower.identity.authenticate), loops: [] },
     async stop() {
       for (const stop of listens) stop()
     },

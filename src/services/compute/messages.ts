@@ -31,6 +31,10 @@ export interface ServerOrder {
   dockerSpecs: Readonly<Record<string, string>>
   /** In NIC order: eth0 first. */
   ports: readonly OrderedPort[]
+  /** Put into a new container before it starts; contents are base64. */
+  files?: readonly { path: string; contents: string }[]
+  /** Mounted read-only into a new container: paths, each with the place of its contents (base64). */
+  configDrive?: { contents: readonly string[]; files: readonly (readonly [path: string, content: number])[] }
 }
 
 export interface OrderedPort {

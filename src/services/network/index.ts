@@ -8,6 +8,7 @@ import { createApp } from '../../platform/http/app.ts'
 import type { LimitStore } from '../../platform/quota/limits.ts'
 import type { Ground, Service } from '../../platform/service.ts'
 import { type ComputeGroups, computeGroups } from './logic/compute-groups.ts'
+import { type GuestNic, guestNics } from './logic/guest-nics.ts'
 import { networkQuotas } from './logic/quotas.ts'
 import * as seeding from './logic/seed.ts'
 import * as interfaces from './logic/server-interfaces.ts'
@@ -33,6 +34,7 @@ import { versionRoutes } from './routes/versions.ts'
 export { networkMigrations } from './db/migrations.ts'
 export { removeEverything } from './host/remove.ts'
 export type { ComputeGroup, ComputeGroupRule, ComputeGroups } from './logic/compute-groups.ts'
+export type { GuestNic } from './logic/guest-nics.ts'
 export type { SeedWishes } from './logic/seed.ts'
 export type { ServerPort, ServerWishes } from './logic/servers.ts'
 export { networkPolicy as networkRules } from './policy.ts'
@@ -57,6 +59,8 @@ export interface NetworkService extends Service {
   moveServer(trx: Trx, serverId: string, host: string | null): Promise<void>
   /** One query a page of servers; in NIC order. */
   serverPorts(db: Db, serverIds: readonly string[]): Promise<Map<string, servers.ServerPort[]>>
+  /** What a server is told of its NICs, in their order. */
+  guestNics(db: Db, serverId: string): Promise<GuestNic[]>
   /** Security groups for Compute's proxies of them. */
   readonly computeGroups: ComputeGroups
   /** The networks of a new cloud: `public`, `private` (admin's) and `demo-private`. Repeatable: only the first time counts. */
@@ -116,6 +120,7 @@ export function createNetwork(
     removeServerAddress: (trx, serverId, address) => interfaces.removeAddress(trx, serverId, address),
     moveServer: (trx, serverId, host) => servers.move(trx, serverId, host),
     serverPorts: (db, serverIds) => servers.ofServers(db, serverIds),
+    guestNics,
     computeGroups: computeGroups(deps),
     seed: (wishes) => seeding.seed(deps, wishes),
   }

@@ -270,6 +270,17 @@ export interface AggregateHostsTable {
   host: string
 }
 
+/** What a server is told about itself that stands in no other table; no row where there is none of it. */
+export interface GuestDataTable {
+  server_id: string
+  /** JSON: `GuestKey`, the key pair as it was when the server was made. */
+  key: string | null
+  /** JSON: `GuestFile[]`. */
+  files: string
+  /** Set by the server itself, encrypted with its key pair. */
+  password: string | null
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     compute_servers: ServersTable
@@ -290,5 +301,6 @@ declare module '../../../platform/db/database.ts' {
     compute_migrations: MigrationsTable
     compute_aggregates: AggregatesTable
     compute_aggregate_hosts: AggregateHostsTable
+    compute_guest_data: GuestDataTable
   }
 }

@@ -2,6 +2,7 @@ import type * as containers from '../../../machine/docker/containers.ts'
 import type { Endpoint } from '../../../machine/docker/networks.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import type { ServerOrder } from '../messages.ts'
+import { mountPoints } from './config-drives.ts'
 
 export const cloudLabel = 'io.berth.cloud'
 export const serverLabel = 'io.berth.server'
@@ -49,6 +50,7 @@ export function containerSpec(
   imageId: string,
   cloudId: string,
   limits: EngineLimits,
+  configDrive: string | null = null,
 ): containers.NewContainer {
   const [first] = dockerNetworks(order.ports)
   return {
@@ -73,6 +75,7 @@ export function containerSpec(
       ...sizeOf(order, limits),
       PidsLimit: wholeNumber(order.dockerSpecs, 'pids_limit') ?? defaultPidsLimit,
       ...shmOf(order),
+      ...(configDrive ? { Binds: mountPoints.map((point) => `${configDrive}:${point}:ro`) } : {}),
       SecurityOpt: ['no-new-privileges'],
       // What is wanted decides who runs, not the engine.
       RestartPolicy: { Name: 'no' },

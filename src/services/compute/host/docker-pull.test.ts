@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { temporaryDirectory } from '../../../../test/support/databases.ts'
 import { startEngine } from '../../../../test/support/engine.ts'
 import { startRegistry } from '../../../../test/support/registry.ts'
 import * as engineImages from '../../../machine/docker/images.ts'
@@ -10,7 +11,7 @@ test('an image is pulled by digest, once for all who want it', async (t) => {
   const signal = AbortSignal.timeout(120_000)
   const { engine, socketPath } = await startEngine(t)
   const registry = await startRegistry(t, 'a.b-c_d')
-  const driver = dockerDriver({ socketPath, cloudId: 'c1' })
+  const driver = dockerDriver({ socketPath, cloudId: 'c1', configDrives: await temporaryDirectory(t) })
   t.after(() => driver.close())
   const { reference, configDigest } = registry
   const image = { imageId: 'i1', reference, configDigest, pullToken: 'a.b-c_d' }

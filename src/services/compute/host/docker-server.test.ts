@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { temporaryDirectory } from '../../../../test/support/databases.ts'
 import { startEngine } from '../../../../test/support/engine.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import * as images from '../../../machine/docker/images.ts'
@@ -12,7 +13,7 @@ import { anOrder, aPort, noPlug, uploadTarget } from './driver-suite.ts'
 test('servers on an engine', async (t) => {
   const signal = AbortSignal.timeout(240_000)
   const { engine, socketPath, busybox } = await startEngine(t, { ownNetwork: true })
-  const driver = dockerDriver({ socketPath, cloudId: 'c1' })
+  const driver = dockerDriver({ socketPath, cloudId: 'c1', configDrives: await temporaryDirectory(t) })
   t.after(() => driver.close())
   const image = { imageId: 'i1', reference: 'unused', configDigest: busybox, pullToken: 't' }
   const ensure = (order: ServerOrder, rebootFrom: string | null = null) =>

@@ -1,3 +1,4 @@
+import { temporaryDirectory } from '../../../../test/support/databases.ts'
 import { startEngine } from '../../../../test/support/engine.ts'
 import * as networks from '../../../machine/docker/networks.ts'
 import { dockerDriver } from './docker.ts'
@@ -5,7 +6,7 @@ import { driverSuite } from './driver-suite.ts'
 
 driverSuite('docker', async (t) => {
   const { engine, socketPath, busybox } = await startEngine(t, { ownNetwork: true })
-  const driver = dockerDriver({ socketPath, cloudId: 'cloud1' })
+  const driver = dockerDriver({ socketPath, cloudId: 'cloud1', configDrives: await temporaryDirectory(t) })
   t.after(() => driver.close())
   let third = 0
   return {

@@ -5,6 +5,7 @@ import { events } from '../../../machine/docker/events.ts'
 import * as system from '../../../machine/docker/system.ts'
 import { systemClock } from '../../../platform/clock.ts'
 import { NotFound } from '../../../platform/errors.ts'
+import { ConfigDrives } from './config-drives.ts'
 import { cloudLabel, type EngineLimits, serverLabel } from './container-spec.ts'
 import { diagnosticsOf } from './diagnostics.ts'
 import { diskQuota, diskSpace } from './disk.ts'
@@ -19,13 +20,16 @@ export interface DockerDriverOptions {
   socketPath: string
   /** Marks everything made here; nothing without the mark is ever touched. */
   cloudId: string
+  /** Where servers' config drives are kept. */
+  configDrives: string
 }
 
 /** Servers as containers of the Docker Engine on this machine. */
-export function dockerDriver({ socketPath, cloudId }: DockerDriverOptions): ServerDriver {
+export function dockerDriver({ socketPath, cloudId, ...options }: DockerDriverOptions): ServerDriver {
   const engine = openEngine(socketPath)
   const images = new Images(engine)
   const snapshots = new Snapshots(engine, cloudId)
+  const configDrives = new ConfigDrives(options.configDrives)
   const mine = `${cloudLabel}=${cloudId}`
   let limits: EngineLimits | null = null
 
@@ -71,7 +75,7 @@ export function dockerDriver({ socketPath, cloudId }: DockerDriverOptions): Serv
     async ensure(order, options, signal) {
       setMaxListeners(0, signal) // many short calls share it
       const known = limits ?? (await readLimits(signal)).limits
-      return ensureServer({ engine, images, cloudId, limits: known }, order, options, signal)
+      return ensureServer({ engine, images, cloudId, limits: known, configDrives }, order, options, signal)
     },
     async console(serverId, lines, signal) {
       const { Id, Config } = (await inspectOurs(serverId, signal)).container

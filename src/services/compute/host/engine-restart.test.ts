@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { temporaryDirectory } from '../../../../test/support/databases.ts'
 import { startEngine } from '../../../../test/support/engine.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import { createLocalBus } from '../../../platform/bus/local.ts'
@@ -21,7 +22,7 @@ for (const liveRestore of [false, true])
     const stateDir = await mkdtemp(join(tmpdir(), 'berth-restart-'))
     const log = newLogger('silent')
     const bus = createLocalBus(log)
-    const driver = dockerDriver({ socketPath, cloudId: 'c1' })
+    const driver = dockerDriver({ socketPath, cloudId: 'c1', configDrives: await temporaryDirectory(t) })
     const clock = systemClock
     const reports: ServerReport[] = []
     const inventories: HostInventory[] = []

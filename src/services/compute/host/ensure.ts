@@ -1,3 +1,4 @@
+import { putFiles } from '../../../machine/docker/archive.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import type { Engine } from '../../../machine/docker/engine.ts'
 import * as networks from '../../../machine/docker/networks.ts'
@@ -5,6 +6,7 @@ import { systemClock } from '../../../platform/clock.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import type { ServerOrder } from '../messages.ts'
+import type { ConfigDrives } from './config-drives.ts'
 import {
   buildLabel,
   containerName,
@@ -23,6 +25,7 @@ export interface EnsureDeps {
   images: Images
   cloudId: string
   limits: EngineLimits
+  configDrives: ConfigDrives
 }
 
 /** Seconds a first process gets to end by itself. */
@@ -67,7 +70,11 @@ class Way {
   async walk(): Promise<Seen> {
     const { engine, cloudId } = this.deps
     const { serverId, wish } = this.order
-    const ours = await findOurs(engine, cloudId, serverId, this.signal)
+    const ours = await findOurs(engine, cloudId, serverId, this.signal).catch((thrown) => {
+      // Under a name that is somebody else's there is none of ours to remove.
+      if (wish === 'absent' && thrown instanceof CloudError && thrown.kind === 'conflict') return null
+      throw thrown
+    })
     if (wish === 'absent') return this.remove(ours?.container.Id ?? null)
     const rebuilt = ours !== null && buildOf(ours.container) !== this.order.buildEpoch
     const whole = ours && !halfMade(ours.container) && !rebuilt ? ours : null
@@ -142,7 +149,9 @@ class Way {
     faultPoint('compute.create.begun')
     const { engine, cloudId, limits, images } = this.deps
     const name = containerName(this.order.serverId)
-    const spec = () => containerSpec(this.order, images.idOf(this.order.image), cloudId, limits)
+    const { configDrive, serverId, files = [] } = this.order
+    const drive = configDrive ? await this.deps.configDrives.write(serverId, configDrive) : null
+    const spec = () => containerSpec(this.order, images.idOf(this.order.image), cloudId, limits, drive)
     const giveUp = new AbortController()
     const either = AbortSignal.any([this.signal, giveUp.signal])
     let id: string | null = null
@@ -166,6 +175,15 @@ class Way {
       })
       if (!pulled) faultPoint('compute.create.pulled') // it was here already
       faultPoint('compute.create.created')
+      if (files.length > 0) {
+        this.step = 'compute.create.files'
+        await putFiles(
+          engine,
+          id,
+          files.map(({ path, contents }) => ({ path, contents: Buffer.from(contents, 'base64') })),
+          either,
+        )
+      }
       this.step = 'compute.create.connected'
       for (const { name, endpoint } of dockerNetworks(this.order.ports).slice(1))
         await networks.connect(engine, name, id, endpoint, changing())
@@ -228,6 +246,7 @@ class Way {
           if (!(gone instanceof CloudError) || gone.kind !== 'notFound') throw gone
         })
       })
+    await this.deps.configDrives.remove(this.order.serverId)
     faultPoint('compute.delete.removed')
     return absent(this.order.serverId, systemClock.nowMs())
   }

@@ -9,7 +9,7 @@ import type { RegistryService } from '../../registry/index.ts'
 import type { ComputeQuotas } from './quotas.ts'
 
 export type BootableImage = Bootable
-export type { ComputeGroup, ComputeGroupRule, ServerPort } from '../../network/index.ts'
+export type { ComputeGroup, ComputeGroupRule, GuestNic, ServerPort } from '../../network/index.ts'
 /** The NICs of a server to be. */
 export type WantedPlugs = Parameters<NetworkService['checkNetworks']>[2]
 export type WantedNetworks = WantedPlugs['networks']
@@ -30,6 +30,7 @@ export interface Deps {
     | 'checkNetworks'
     | 'unplugServer'
     | 'serverPorts'
+    | 'guestNics'
     | 'computeGroups'
     | 'moveServer'
     | 'attachPort'
@@ -39,4 +40,6 @@ export interface Deps {
   >
   readonly hosts: Hosts
   readonly quotas: ComputeQuotas
+  /** What the operator tells every server; an empty object unless set. */
+  readonly vendorData: unknown
 }

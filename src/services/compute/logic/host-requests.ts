@@ -20,7 +20,9 @@ export async function consoleOutput({ bus }: Deps, server: Server, lines: number
     bus.request<{ output: string }>(subjects.console(host), request, { timeoutMs }),
   )
   // XML's rules once bound the API, and clients print to terminals: control codes go, but for tabs and line ends.
-  return output.replace(/[^\P{Cc}\n\t\r]/gu, '')
+  const clean = output.replace(/[^\P{Cc}\n\t\r]/gu, '')
+  // What follows the last line end counts as a line, be it empty: so upstream counts, and clients with it.
+  return lines === null ? clean : clean.split('\n').slice(-lines).join('\n')
 }
 
 export async function diagnostics({ bus }: Deps, server: Server): Promise<Diagnostics> {

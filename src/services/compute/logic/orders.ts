@@ -1,21 +1,26 @@
 import type { Db } from '../../../platform/db/database.ts'
+import * as guestRows from '../db/guest-data.ts'
 import * as interfaceRows from '../db/interfaces.ts'
 import * as metadataRows from '../db/server-metadata.ts'
 import type { Server } from '../db/servers.ts'
 import type { OrderedPort, ServerOrder, ServerReport } from '../messages.ts'
+import { configDriveOf } from './config-drive.ts'
 import type { Deps, ServerPort } from './deps.ts'
+import { guestOf } from './guest.ts'
 import { commandOf } from './names.ts'
 
 /** Long enough for the Engine to begin the last layer of a big image; it keeps no token beyond that. */
 const pullSeconds = 3600
 
-/** The whole wish for each of these servers, with a few queries for all of them. */
+/** The whole wish for each of these servers: a few queries for all of them, and a few more for each with a config drive. */
 export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]): Promise<ServerOrder[]> {
   const ids = servers.map((server) => server.id)
-  const [ports, metadata, leaving] = await Promise.all([
+  const [ports, metadata, leaving, guests, drives] = await Promise.all([
     deps.network.serverPorts(db, ids),
     metadataRows.list(db, ids),
     interfaceRows.leaving(db, ids),
+    guestRows.list(db, ids),
+    configDrives(deps, db, servers),
   ])
   return servers.map((server) => ({
     serverId: server.id,
@@ -42,6 +47,9 @@ export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]):
     diskGiB: server.flavor.diskGiB,
     dockerSpecs: dockerSpecs(server.flavor.extraSpecs),
     ports: (ports.get(server.id) ?? []).filter(({ portId }) => !leaving.has(portId)).map(orderedPort),
+    // A snapshot, which an unshelved server is made from, has them in it, maybe changed.
+    ...(isFromItsImage(server) ? { files: guests.get(server.id)?.files ?? [] } : {}),
+    ...(drives.has(server.id) ? { configDrive: drives.get(server.id)! } : {}),
   }))
 }
 
@@ -49,6 +57,14 @@ const orderedPort = ({ portId, networkId, macAddress, nicIndex, fixedIps }: Serv
   ...{ portId, networkId, macAddress, nic: nicIndex },
   addresses: fixedIps.map(({ ipAddress }) => ipAddress),
 })
+
+const isFromItsImage = ({ image, imageId }: Server): boolean => image.repository.endsWith(imageId)
+
+async function configDrives(deps: Deps, db: Db, servers: readonly Server[]) {
+  const wanting = servers.filter(({ configDrive, wish }) => configDrive && wish !== 'absent')
+  const drives = wanting.map(async (server) => [server.id, configDriveOf(await guestOf(deps, db, server))] as const)
+  return new Map(await Promise.all(drives))
+}
 
 function dockerSpecs(extraSpecs: Readonly<Record<string, string>>): Record<string, string> {
   const specs = Object.entries(extraSpecs).filter(([key]) => key.startsWith('docker:'))

@@ -1,14 +1,16 @@
 import { type Context, projectOf } from '../../../platform/auth/context.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
-import * as keypairRows from '../db/keypairs.ts'
+import * as guestRows from '../db/guest-data.ts'
 import * as metadataRows from '../db/server-metadata.ts'
 import * as serverRows from '../db/servers.ts'
 import { record } from './actions.ts'
 import { checkLock, checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
 import { checkImage, imageOf } from './images.ts'
+import { checkFiles } from './personality.ts'
 import { limitsOf } from './quotas.ts'
+import { keyOf } from './servers.ts'
 
 export interface Rebuild {
   imageId: string
@@ -20,6 +22,8 @@ export interface Rebuild {
     >
   >
   metadata: Readonly<Record<string, string>> | null
+  /** Put into the new container; those of before are not. */
+  files: readonly guestRows.GuestFile[]
 }
 
 /**
@@ -40,12 +44,15 @@ export async function rebuild(deps: Deps, ctx: Context, id: string, wanted: Rebu
     })
     checkImage(image, before.flavor)
     const { keyName } = wanted.changes
-    if (keyName && !(await keypairRows.find(trx, ctx.userId, keyName))) {
-      throw new CloudError('badRequest', 'Invalid key_name provided.')
-    }
+    const limits = await limitsOf(deps, trx, projectOf(ctx))
+    checkFiles(limits, wanted.files)
+    await guestRows.change(trx, id, {
+      ...{ files: wanted.files, password: null },
+      ...(keyName === undefined ? {} : { key: await keyOf(trx, ctx, keyName) }),
+    })
     if (wanted.metadata) {
       const items = Object.keys(wanted.metadata).length
-      const { metadata_items: most } = await limitsOf(deps, trx, projectOf(ctx))
+      const { metadata_items: most } = limits
       if (most >= 0 && items > most) {
         throw new CloudError('overQuota', `Maximum number of metadata items exceeds ${most}`)
       }

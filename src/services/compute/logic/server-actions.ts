@@ -2,6 +2,7 @@ import type { Context } from '../../../platform/auth/context.ts'
 import type { Trx } from '../../../platform/db/database.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import * as actionRows from '../db/actions.ts'
+import * as guestRows from '../db/guest-data.ts'
 import * as interfaceRows from '../db/interfaces.ts'
 import * as serverRows from '../db/servers.ts'
 import * as serviceRows from '../db/services.ts'
@@ -88,6 +89,7 @@ export async function remove(deps: Deps, ctx: Context, id: string): Promise<void
 /** The host has nothing of the server any more: what it held is given back, in the transaction that says so. */
 export async function finishRemoval(deps: Deps, trx: Trx, server: Server, at: string): Promise<void> {
   await serverRows.markDeleted(trx, server.id, at)
+  await guestRows.remove(trx, server.id)
   await deps.placement.release(trx, server.id)
   await deps.network.unplugServer(trx, server.id)
   await interfaceRows.removeOfServer(trx, server.id)

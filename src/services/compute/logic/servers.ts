@@ -7,6 +7,7 @@ import { newId } from '../../../platform/ids.ts'
 import * as actionRows from '../db/actions.ts'
 import * as aggregateRows from '../db/aggregates.ts'
 import * as flavorRows from '../db/flavors.ts'
+import * as guestRows from '../db/guest-data.ts'
 import * as keypairRows from '../db/keypairs.ts'
 import * as groupRows from '../db/server-groups.ts'
 import * as metadataRows from '../db/server-metadata.ts'
@@ -17,6 +18,7 @@ import { claimForGroup } from './choose-hosts.ts'
 import type { BootableImage, Deps, WantedNetworks, WantedPlugs } from './deps.ts'
 import { checkImage, imageOf } from './images.ts'
 import { hostnameOf } from './names.ts'
+import { checkFiles } from './personality.ts'
 import { admit, limitsOf } from './quotas.ts'
 import { candidates, defaultZone, noValidHost } from './scheduler.ts'
 import { forServers } from './server-groups.ts'
@@ -34,6 +36,8 @@ export interface NewServers {
   securityGroups: readonly string[]
   keyName: string | null
   metadata: Readonly<Record<string, string>>
+  /** Put into it before it starts. */
+  files: readonly guestRows.GuestFile[]
   tags: readonly string[]
   userData: string | null
   configDrive: boolean
@@ -67,6 +71,7 @@ export async function create(deps: Deps, ctx: Context, wanted: NewServers): Prom
     }
     const image = await bootable(deps, trx, ctx, wanted.imageId)
     checkImage(image, flavor)
+    const key = await keyOf(trx, ctx, wanted.keyName)
     await checkRest(deps, trx, ctx, wanted)
     const projectId = projectOf(ctx)
     const admitted = await admit(deps, trx, projectId, flavor, wanted.minCount, wanted.maxCount)
@@ -76,6 +81,7 @@ export async function create(deps: Deps, ctx: Context, wanted: NewServers): Prom
     const ids = placed.map((server) => server.id)
     await metadataRows.put(trx, ids, wanted.metadata)
     await tagRows.add(trx, ids, wanted.tags)
+    await guestRows.insert(trx, ids, { key, files: wanted.files })
     if (wanted.groupId !== null) await groupRows.addMembers(trx, wanted.groupId, ids)
     for (const server of placed) {
       if (server.host === null) continue
@@ -99,10 +105,15 @@ async function bootable(deps: Deps, trx: Trx, ctx: Context, imageId: string): Pr
   }
 }
 
+/** The pair as it is now: it may be deleted while the server lives. @throws CloudError `badRequest` */
+export async function keyOf(db: Db, ctx: Context, name: string | null): Promise<guestRows.GuestKey | null> {
+  if (name === null) return null
+  const found = await keypairRows.find(db, ctx.userId, name)
+  if (!found) throw new CloudError('badRequest', 'Invalid key_name provided.')
+  return { name, type: found.type, data: found.public_key }
+}
+
 async function checkRest(deps: Deps, db: Db, ctx: Context, wanted: NewServers): Promise<void> {
-  if (wanted.keyName !== null && !(await keypairRows.find(db, ctx.userId, wanted.keyName))) {
-    throw new CloudError('badRequest', 'Invalid key_name provided.')
-  }
   if (wanted.zone !== null && wanted.zone !== defaultZone) {
     const zones = await aggregateRows.zones(db)
     if (![...zones.values()].includes(wanted.zone))
@@ -115,7 +126,9 @@ async function checkRest(deps: Deps, db: Db, ctx: Context, wanted: NewServers): 
     }
   }
   const items = Object.keys(wanted.metadata).length
-  const { metadata_items: most } = await limitsOf(deps, db, projectOf(ctx))
+  const limits = await limitsOf(deps, db, projectOf(ctx))
+  checkFiles(limits, wanted.files)
+  const { metadata_items: most } = limits
   if (most >= 0 && items > most) throw new CloudError('overQuota', `Maximum number of metadata items exceeds ${most}`)
 }
 

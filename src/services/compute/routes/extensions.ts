@@ -48,6 +48,8 @@ const extensions: readonly (readonly [alias: string, name: string])[] = [
   ['os-quota-sets', 'Quotas'],
   ['os-scheduler-hints', 'SchedulerHints'],
   ['os-security-groups', 'SecurityGroups'],
+  ['os-server-password', 'ServerPassword'],
+  ['os-personality', 'Personality'],
   ['os-server-diagnostics', 'ServerDiagnostics'],
   ['os-server-start-stop', 'ServerStartStop'],
   ['os-server-groups', 'ServerGroups'],

@@ -33,6 +33,7 @@ import { serverDiagnosticsRoutes } from './server-diagnostics.ts'
 import { serverFactRoutes } from './server-facts.ts'
 import { serverGroupRoutes } from './server-groups.ts'
 import { serverMetadataRoutes } from './server-metadata.ts'
+import { serverPasswordRoutes } from './server-password.ts'
 import { serverTagRoutes } from './server-tags.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
@@ -54,7 +55,7 @@ const chapters = [
   ...[serverGroupRoutes, migrationRoutes, tenantUsageRoutes, serverFactRoutes],
   ...[aggregateRoutes, quotaClassRoutes, securityGroupRoutes],
   ...[imageRoutes, imageMetadataRoutes, networkRoutes, floatingIpRoutes, hostRoutes, externalEventRoutes],
-  ...[usageAuditLogRoutes, neighbourlessRoutes, goneRoutes],
+  ...[serverPasswordRoutes, usageAuditLogRoutes, neighbourlessRoutes, goneRoutes],
 ]
 
 /**

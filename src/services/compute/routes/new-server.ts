@@ -22,6 +22,7 @@ import {
   Uuid,
   versioned,
 } from './common.ts'
+import { filesOf, Personality, type PersonalityFile } from './personality.ts'
 
 interface Hinted {
   group?: string
@@ -40,7 +41,7 @@ interface NewServerBody {
     'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL'
     accessIPv4?: string
     accessIPv6?: string
-    personality?: { path: string; contents: string }[]
+    personality?: PersonalityFile[]
     availability_zone?: string
     block_device_mapping?: Record<string, unknown>[]
     block_device_mapping_v2?: Record<string, unknown>[]
@@ -108,14 +109,7 @@ const newServer = versioned(
             ...(at('2.57')
               ? {}
               : {
-                  personality: Type.Optional(
-                    Type.Array(
-                      Type.Object(
-                        { path: Type.Optional(Type.String()), contents: Type.Optional(Type.String()) },
-                        strict,
-                      ),
-                    ),
-                  ),
+                  personality: Type.Optional(Personality),
                 }),
             ...(at('2.19') ? { description: Type.Optional(Description) } : {}),
             ...(at('2.52') ? { tags: Type.Optional(Type.Array(Tag, { maxItems: 50 })) } : {}),
@@ -172,12 +166,6 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
   if (server.user_data !== undefined && !isBase64(server.user_data)) {
     throw new CloudError('badRequest', 'User data needs to be valid base 64.')
   }
-  if (server.personality?.length) {
-    throw new CloudError(
-      'badRequest',
-      'Files cannot be injected into containers; put them into the image or user_data.',
-    )
-  }
   if (server.trusted_image_certificates) {
     throw new CloudError('badRequest', 'Image signatures are not validated here; leave trusted_image_certificates out.')
   }
@@ -201,6 +189,7 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
       keyName: server.key_name ?? null,
       metadata: server.metadata ?? {},
       tags: server.tags ?? [],
+      files: filesOf(server.personality ?? []),
       userData: server.user_data ?? null,
       configDrive: isTrue(server.config_drive),
       diskConfig: server['OS-DCF:diskConfig'] ?? 'MANUAL',

@@ -9,6 +9,7 @@ import * as shelving from '../logic/shelve.ts'
 import { type ActionHandlers, does, strict } from './action-handler.ts'
 import { Boolish, canonicalIpV6, Description, isBase64, Metadata, Name, since, Uuid, versioned } from './common.ts'
 import { newPassword } from './new-server.ts'
+import { filesOf, Personality, type PersonalityFile } from './personality.ts'
 import { detailView, loadBeside } from './server-view.ts'
 
 const rebuilt = versioned(['2.1', '2.19', '2.54', '2.57', '2.63', '2.90', '2.94'], (at) =>
@@ -24,7 +25,7 @@ const rebuilt = versioned(['2.1', '2.19', '2.54', '2.57', '2.63', '2.90', '2.94'
       preserve_ephemeral: Type.Optional(Boolish),
       ...(at('2.57')
         ? { user_data: Type.Optional(Type.Union([Type.String({ maxLength: 65535 }), Type.Null()])) }
-        : { personality: Type.Optional(Type.Array(Type.Object({}))) }),
+        : { personality: Type.Optional(Personality) }),
       ...(at('2.19') ? { description: Type.Optional(Description) } : {}),
       ...(at('2.54') ? { key_name: Type.Optional(Type.Union([Name, Type.Null()])) } : {}),
       ...(at('2.63')
@@ -54,7 +55,7 @@ interface Rebuilt {
   'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL'
   accessIPv4?: string
   accessIPv6?: string
-  personality?: object[]
+  personality?: PersonalityFile[]
   user_data?: string | null
   description?: string | null
   key_name?: string | null
@@ -63,10 +64,6 @@ interface Rebuilt {
 }
 
 function changesOf(body: Rebuilt): Partial<Server> {
-  if (body.personality?.length) {
-    const text = 'Files cannot be injected into containers; put them into the image or user_data.'
-    throw new CloudError('badRequest', text)
-  }
   if (body.trusted_image_certificates) {
     const text = 'Image signatures are not validated here; leave trusted_image_certificates out.'
     throw new CloudError('badRequest', text)
@@ -93,7 +90,10 @@ export const rebuildActions: ActionHandlers = {
     schema: Type.Unknown(),
     async run(deps, request, reply, before, value: unknown) {
       const body = check<Rebuilt>(rebuilt(request.microversion), value)
-      const wanted = { imageId: dashed(body.imageRef), changes: changesOf(body), metadata: body.metadata ?? null }
+      const wanted = {
+        ...{ imageId: dashed(body.imageRef), changes: changesOf(body), metadata: body.metadata ?? null },
+        files: filesOf(body.personality ?? []),
+      }
       const server = await rebuild(deps, request.ctx, before.id, wanted)
       const beside = await loadBeside(deps, deps.ground.database.read, request, [server], 'one')
       const view = detailView(request, server, beside, {

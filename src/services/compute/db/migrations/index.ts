@@ -7,7 +7,8 @@ import { goals } from './005-goals.ts'
 import { serverGroups } from './006-server-groups.ts'
 import { serverInterfaces } from './007-server-interfaces.ts'
 import { quotas } from './008-quotas.ts'
+import { guestData } from './009-guest-data.ts'
 
 export const migrations: readonly Migration[] = [
-  ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas],
+  ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas, guestData],
 ]
