@@ -81,7 +81,6 @@ export async function addHost({ ground, placement }: Deps, id: number, host: str
       const why = `Host already in availability zone "${zoneNow}"`
       throw new CloudError('conflict', `Cannot add host to aggregate ${id}. Reason: ${why}.`)
     }
-    if (zone && !zoneNow) await refuseServers(trx, [host], 'conflict', `Cannot add host to aggregate ${id}.`)
     await rows.addHost(trx, id, host)
     await placement.setAggregate(trx, host, before.uuid, true)
     await rows.update(trx, id, { updatedAt: ground.clock.now() })

@@ -13,16 +13,20 @@ const Changes = Type.Object({ status: Switch, maintenance_mode: Switch }, { addi
 
 /** Until 2.42. Source: Compute API reference, "Hosts (os-hosts) (DEPRECATED)". */
 export function hostRoutes(app: App, deps: Deps): void {
+  const { config } = deps.ground
   const { read } = deps.ground.database
   const rule = (name: string) => ({ policy: `os_compute_api:os-hosts:${name}`, until: '2.42' })
   const one = { params: Type.Object({ id: Type.String() }) }
 
   app.get('/os-hosts', { config: rule('list') }, async (request) => {
     const zone = last(queryOf(request), 'zone')
-    const all = (await hypervisors.list(deps, read)).filter(
-      (h) => h.service.disabled === 0 && (!zone || h.zone === zone),
-    )
-    return { hosts: all.map((h) => ({ host_name: h.host, service: 'compute', zone: h.zone })) }
+    const enabled = (await hypervisors.list(deps, read)).filter((h) => h.service.disabled === 0)
+    const hosts = [
+      // What upstream has as services of their own, the control role does.
+      ...['conductor', 'scheduler'].map((service) => ({ host_name: config.host, service, zone: 'internal' })),
+      ...enabled.map((h) => ({ host_name: h.host, service: 'compute', zone: h.zone })),
+    ]
+    return { hosts: hosts.filter((host) => !zone || host.zone === zone) }
   })
 
   app.get('/os-hosts/:id', { config: rule('show'), schema: one }, async (request) => {
@@ -45,10 +49,10 @@ export function hostRoutes(app: App, deps: Deps): void {
   app.put('/os-hosts/:id', { config: rule('update'), schema: { ...one, body: Changes } }, async (request) => {
     const { id: host } = request.params
     const { status, maintenance_mode } = request.body
-    if (maintenance_mode !== undefined) throw unsupported()
-    if (status === undefined) return { host }
     const service = await serviceRows.findByHost(read, host)
     if (!service) throw absent(host)
+    if (maintenance_mode !== undefined) throw unsupported()
+    if (status === undefined) return { host }
     const disabled = status.toLowerCase() === 'disable'
     await services.change(deps, service, { disabled, disabledReason: null })
     return { host, status: disabled ? 'disabled' : 'enabled' }

@@ -38,6 +38,8 @@ export function tenantUsageRoutes(app: App, deps: Deps): void {
   }
 
   app.get('/os-simple-tenant-usage', { config: { policy: `${root}:list` } }, async (request) => {
+    // One project's, whose id is empty.
+    if (/\/(\?|$)/.test(request.url)) throw new CloudError('notFound', 'The resource could not be found.')
     const { all, links } = await report(request, null)
     const detailed = last(queryOf(request), 'detailed') === '1'
     const tenant_usages = all.map(({ used, ...summary }) => ({
