@@ -54,6 +54,7 @@ export async function createServices(ground: Ground, hosts: Hosts): Promise<Serv
   const image = await createImage(ground, identity, registry)
   const network = await createNetwork(ground, identity, hosts)
   const compute = await createCompute(ground, { identity, placement, registry, image, network, hosts })
+  image.usedBy(compute.imagesInUse)
   return { identity, placement, registry, image, network, compute }
 }
 

@@ -1,6 +1,7 @@
 import { scoped } from '../../platform/auth/policy.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { urlOf } from '../../platform/config.ts'
+import type { Db } from '../../platform/db/database.ts'
 import type { Hosts } from '../../platform/hosts/hosts.ts'
 import { createApp } from '../../platform/http/app.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
@@ -41,6 +42,8 @@ export interface ComputeService extends Service {
   readonly metadata: Service
   /** The oldest server of this name, in whatever project; null when there is none. */
   firstNamed(name: string): Promise<Glance | null>
+  /** Those of `ids` that servers are made of. */
+  imagesInUse(db: Db, ids: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 /** The services below, as far as compute uses them. */
@@ -93,6 +96,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
     async stop() {
       for (const stop of listens) stop()
     },
+    imagesInUse: serverRows.imagesInUse,
     async firstNamed(name) {
       const { read } = ground.database
       const server = await serverRows.findFirstNamed(read, name)

@@ -15,6 +15,7 @@ import { tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
 import { checksumLoop, checksumReconciler } from './reconcile/checksums.ts'
 import { importLoop, importReconciler } from './reconcile/imports.ts'
+import { retiredReconciler, type Usage } from './reconcile/retired.ts'
 import { uploadReconciler } from './reconcile/uploads.ts'
 import { imageFault } from './routes/fault.ts'
 import { imageDataRoutes } from './routes/image-data.ts'
@@ -45,6 +46,8 @@ export interface ImageService extends Service {
   fail(trx: Trx, imageId: string): Promise<void>
   /** Forgets a snapshot that Compute made for itself, unless somebody has protected it. Repeatable. */
   remove(trx: Trx, imageId: string): Promise<void>
+  /** Who says which images servers are made of. Once, before the first request. */
+  usedBy(usage: Usage): void
 }
 
 /** Image API v2 over the blob store; container images are published in the registry. */
@@ -69,6 +72,7 @@ export function createImage(
   const imports = importReconciler(deps, () => ground.nudge(importLoop))
   const policy = createPolicy([scoped(['project'], imagePolicy)], ground.policyOverrides, ground.config)
   registry.serve(imagesFor(deps, policy, () => ground.nudge(checksumLoop)))
+  let usage: Usage = async () => new Set()
   const app = createApp({
     service: 'image',
     dialect: imageFault,
@@ -91,13 +95,16 @@ export function createImage(
   return {
     name: 'image',
     app,
-    loops: [uploadReconciler(deps), checksumReconciler(deps), imports],
+    loops: [uploadReconciler(deps), checksumReconciler(deps), imports, retiredReconciler(deps, () => usage)],
     async start() {
       const { requeued, removed } = await tidy(deps)
       if (requeued + removed > 0) log.info({ requeued, removed }, 'put uploads of an earlier process in order')
     },
     stop: () => imports.stop(),
     bootable: (db, ctx, id) => boot.bootable(deps, db, ctx, id),
+    usedBy(found) {
+      usage = found
+    },
     uploadUrl: (id) => `${localUrlOf(config, 'image')}/v2/images/${id}/file`,
     createSnapshot: (trx, wanted) => boot.createSnapshot(deps, trx, wanted),
     fail: (trx, id) => boot.fail(deps, trx, id),

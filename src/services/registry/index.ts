@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Authenticate } from '../../platform/auth/context.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { createFailureLimit } from '../../platform/auth/rate-limit.ts'
@@ -12,6 +13,7 @@ import { migrations } from './db/tables.ts'
 import * as tagRows from './db/tags.ts'
 import type { Deps, Images } from './logic/deps.ts'
 import { recover } from './logic/garbage.ts'
+import { adopt, keep } from './logic/keeping.ts'
 import { createTokens, loadKey } from './logic/tokens.ts'
 import { garbageReconciler } from './reconcile/garbage.ts'
 import { registryFault } from './routes/fault.ts'
@@ -30,12 +32,21 @@ export interface RegistryService extends Service {
   readonly host: string
   /** For exactly this repository, to be sent as `registrytoken` in an engine's `X-Registry-Auth`. */
   pullToken(repository: string, ttlSeconds: number): string
-  /** Serves these ranges of the stored file `blobKey` in `repository`, from the commit of `trx` on. */
+  /** Serves these ranges of stored files in `repository`, from the commit of `trx` on. */
   publish(
     trx: Trx,
     repository: string,
-    content: { manifest: repositories.Manifest; blobs: readonly repositories.Blob[]; blobKey: string },
+    content: { manifest: repositories.Manifest; blobs: readonly (repositories.Blob & { blobKey: string })[] },
   ): Promise<void>
+  /** Makes a blob of bytes whose digest the caller has computed, unless the store has them: then only a row. */
+  keep(repository: string, digest: string, size: number, open: () => Promise<Readable>): Promise<void>
+  /** Serves a manifest of what `keep` was told of, and of what `from` has. */
+  assemble: typeof repositories.assemble
+  /** Blobs that were pushed have their bytes in this file from now on. */
+  prefer: typeof repositories.prefer
+  /** Gives the blobs in a file that is otherwise not needed files of their own. */
+  adopt(key: string): Promise<void>
+  findAnywhere: typeof pushed.findAnywhere
   /** The opposite, whether anything was published or not. The file stays: it is its owner's. */
   withdraw(trx: Trx, repository: string): Promise<void>
   /** Serves one manifest of `from` and its blobs, `digests`, in `to` too. */
@@ -117,6 +128,11 @@ export async function createRegistry(
       }),
     publish: (trx, repository, content) => repositories.insert(trx, repository, content),
     withdraw: (trx, repository) => repositories.remove(trx, repository),
+    keep: (repository, digest, size, open) => keep(deps, repository, digest, size, open),
+    assemble: repositories.assemble,
+    prefer: repositories.prefer,
+    adopt: (key) => adopt(deps, key),
+    findAnywhere: pushed.findAnywhere,
     link: repositories.link,
     findManifest: repositories.findManifest,
     findBlob: repositories.findBlob,

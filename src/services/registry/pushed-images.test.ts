@@ -177,8 +177,13 @@ test('a layer that came in an archive is not kept again, and outlives the archiv
   assert.equal((await files()).length, 1)
   await as('alpha')('DELETE', `/v2/images/${id}`)
   await run('image.uploads')
+  assert.deepEqual(
+    (await files()).map((key) => key.slice(0, 5)),
+    ['push-'],
+    'the rest of the archive is gone',
+  )
   assert.equal((await alpha.call('GET', `/v2/alpha/app/blobs/${digestOf(layer)}`)).bytes.equals(layer), true)
   await alpha.call('DELETE', `/v2/alpha/app/blobs/${digestOf(layer)}`)
-  await run('image.uploads')
+  await run('registry.garbage')
   assert.deepEqual(await files(), [])
 })

@@ -185,3 +185,13 @@ export async function usageByProject(
     ...{ vcpus: Number(row.vcpus), memoryMiB: Number(row.memory), diskGiB: Number(row.disk) },
   }))
 }
+
+/** Those of `ids` that servers are made of, also ones that go. */
+export async function imagesInUse(db: Db, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('compute_servers')
+    .select(['image_id', 'shelved_image_id'])
+    .where((eb) => eb.or([eb('image_id', 'in', [...ids]), eb('shelved_image_id', 'in', [...ids])]))
+    .execute()
+  return new Set(rows.flatMap((row) => [row.image_id, row.shelved_image_id]).filter((id) => id !== null))
+}

@@ -72,7 +72,8 @@ const imageOf = (row: Row): Image => ({
 const phaseOf = (status: Image['status']): ImportPhase | null =>
   status === 'uploading' || status === 'importing' ? status : null
 
-const rowOf = (image: Image): Row => ({
+/** All columns but those with ways of their own. */
+const rowOf = (image: Image): Omit<Row, 'retired_ms'> => ({
   id: image.id,
   name: image.name,
   status: image.status === 'uploading' || image.status === 'importing' ? 'queued' : image.status,

@@ -3,6 +3,7 @@ import type { Migration } from '../../../platform/db/database.ts'
 import { importMigration } from './import-tables.ts'
 import { locationsMigration } from './locations.ts'
 import { metadefMigration, metadefSeedMigration } from './metadef-tables.ts'
+import { piecesMigration } from './pieces.ts'
 
 export type Status = 'queued' | 'saving' | 'active' | 'deactivated' | 'killed'
 /** Of an image whose data is staged; its `status` is `queued` meanwhile. */
@@ -41,6 +42,7 @@ export interface ImagesTable {
   import_phase: ImportPhase | null
   /** 1 of a snapshot that Compute makes. */
   is_snapshot: 0 | 1 | null
+  retired_ms: number | null
 }
 
 export interface PropertiesTable {
@@ -172,4 +174,5 @@ export const migrations: readonly Migration[] = [
   metadefSeedMigration,
   importMigration,
   locationsMigration,
+  piecesMigration,
 ]

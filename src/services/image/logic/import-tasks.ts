@@ -6,9 +6,10 @@ import { fetchOutward } from '../../../platform/http/outward.ts'
 import * as imageRows from '../db/images.ts'
 import * as importRows from '../db/imports.ts'
 import * as locationRows from '../db/locations.ts'
-import { type Deps, type Image, repositoryOf } from './images.ts'
+import * as pieceRows from '../db/pieces.ts'
+import { type Deps, dropFiles, type Image, repositoryOf } from './images.ts'
 import { type Task, unstage } from './imports.ts'
-import { activate, examine, keyPrefix, receive, refuseTooLarge } from './uploads.ts'
+import { activate, examine, keyPrefix, receive, refuseTooLarge, slimmed } from './uploads.ts'
 
 /** Upstream's `task_time_to_live`: how long an ended task can still be read. */
 const keptMs = 48 * 3_600_000
@@ -101,7 +102,7 @@ async function publish(deps: Deps, task: Task, staging: importRows.Staging, move
   const id = task.imageId
   const image = await imageRows.find(database.read, id)
   if (image?.status !== 'importing') throw gone(id)
-  const found = await examine(deps, image, staging.key)
+  const examined = await examine(deps, image, staging.key)
   faultPoint('image.import.indexed')
   const wanted = task.detail?.stores ?? []
   const here = blobs.storeOf(staging.key)
@@ -111,7 +112,8 @@ async function publish(deps: Deps, task: Task, staging: importRows.Staging, move
     staging.key,
     wanted.filter((store) => store !== here),
   )
-  await database.write(async (trx) => {
+  const found = await slimmed(deps, image, staging.key, examined)
+  const file = await database.write(async (trx) => {
     const now = await imageRows.find(trx, id)
     if (now?.status !== 'importing' || now.uploadKey !== staging.key) throw gone(id)
     const [first] = now.copies
@@ -119,10 +121,12 @@ async function publish(deps: Deps, task: Task, staging: importRows.Staging, move
     if (!isHere && !first) throw new CloudError('badRequest', `The data could not be stored in ${wanted.join(', ')}.`)
     const key = isHere || !first ? staging.key : first.key
     if (!isHere && first) await locationRows.remove(trx, id, first.store)
-    await activate(deps, trx, now, { ...staging, key }, found)
+    const kept = await activate(deps, trx, now, { ...staging, key }, found)
     await importRows.removeStaging(trx, id)
     await move(trx, 'success', failed.length > 0 ? `Not stored in ${failed.join(', ')}.` : '')
+    return kept
   })
+  if (file !== staging.key) await dropFiles(deps, [staging.key])
 }
 
 async function copyAll(deps: Deps, task: Task, move: Move): Promise<void> {
@@ -178,6 +182,7 @@ async function becomeLike({ database, registry, clock }: Deps, task: Task, move:
       const from = repositoryOf(source.id)
       const { digests } = await registry.contents(trx, from)
       await registry.link(trx, { from, to: repositoryOf(image.id), manifest: source.manifestDigest, digests })
+      await pieceRows.insert(trx, image.id, await pieceRows.list(trx, source.id))
     }
     const own = Object.entries(source.properties).filter(([name]) => inherited.some((start) => name.startsWith(start)))
     const { diskFormat, containerFormat, size, virtualSize, checksum, osHashAlgo, osHashValue } = source

@@ -4,6 +4,7 @@ import type { Db, Trx } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import type { Action, Images, NamedImage, Owner, Tagged } from '../../registry/index.ts'
 import * as imageRows from '../db/images.ts'
+import * as pieceRows from '../db/pieces.ts'
 import * as pushRows from '../db/pushes.ts'
 import { type Deps, type Image, isVisible, newImage, removeRow, repositoryOf } from './images.ts'
 import { archiveOf } from './synthetic.ts'
@@ -78,10 +79,13 @@ async function become(deps: Deps, trx: Trx, tagged: Tagged): Promise<void> {
   await pushRows.insert(trx, { imageId: made.id, repository, tag, digest })
 }
 
+/** Out of sight; gone when nothing uses it any more. */
 async function retire({ clock }: Deps, trx: Trx, id: string): Promise<void> {
   await pushRows.remove(trx, id)
   const image = await imageRows.find(trx, id)
-  if (image) await imageRows.save(trx, { ...image, osHidden: true, updatedAt: clock.now() })
+  if (!image) return
+  await imageRows.save(trx, { ...image, osHidden: true, updatedAt: clock.now() })
+  await pieceRows.retire(trx, id, clock.nowMs())
 }
 
 async function untagged(deps: Deps, trx: Trx, ctx: Context, repository: string, tag: string): Promise<void> {

@@ -7,8 +7,11 @@ import { faultPoint } from '../../../platform/faults.ts'
 import * as imageRows from '../db/images.ts'
 import { type ArchiveIndex, indexArchive } from './archive.ts'
 import { checkClaim, inspectDisk } from './disk-formats.ts'
-import { type Allow, type Deps, get, type Image, repositoryOf } from './images.ts'
+import { type Allow, type Deps, dropFiles, get, type Image, repositoryOf } from './images.ts'
+import { adoptLent, commitSlim, dropSlim, type Slim, slim } from './pieces.ts'
 import { isContainer } from './schema.ts'
+import { type Shared, shareWithBase } from './snapshots.ts'
+import { archiveOf } from './synthetic.ts'
 
 /** Image files are told from others in the same store by this. */
 export const keyPrefix = 'image-'
@@ -50,7 +53,7 @@ async function store(
     faultPoint('image.upload.stored')
     const found = await examine(deps, image, key)
     faultPoint('image.upload.indexed')
-    await finish(deps, id, key, stored, found)
+    await finish(deps, id, key, stored, await slimmed(deps, image, key, found))
     faultPoint('image.upload.committed')
   } catch (thrown) {
     await abandon(deps, id, key)
@@ -118,6 +121,18 @@ export interface Examined {
   /** Of container images. */
   index: ArchiveIndex | null
   virtualSize: number | null
+  /** Of a snapshot, which keeps only what its base has not. */
+  shared?: Shared | null
+  /** Of an archive with layers that others have. */
+  slim?: Slim | null
+}
+
+/** What of it need not be kept, for the store has it already. */
+export async function slimmed(deps: Deps, image: Image, key: string, found: Examined): Promise<Examined> {
+  const { index } = found
+  if (!index) return found
+  if (image.isSnapshot) return { ...found, shared: await shareWithBase(deps, image, key, index) }
+  return { ...found, slim: await slim(deps, image.id, key, index) }
 }
 
 /** Indexes a container image, inspects a disk. @throws CloudError when it is not what it is said to be */
@@ -145,7 +160,7 @@ export async function examine(
 }
 
 async function finish(deps: Deps, id: string, key: string, stored: Stored, found: Examined): Promise<void> {
-  await deps.database.write(async (trx) => {
+  const file = await deps.database.write(async (trx) => {
     const image = await imageRows.find(trx, id)
     if (image?.status !== 'saving' || image.uploadKey !== key) {
       throw new CloudError(
@@ -153,40 +168,60 @@ async function finish(deps: Deps, id: string, key: string, stored: Stored, found
         `Image ${id} could not be found after upload. The image may have been deleted during the upload.`,
       )
     }
-    await activate(deps, trx, image, stored, found)
+    return activate(deps, trx, image, stored, found)
   })
+  if (file === key) return
+  faultPoint('image.upload.slimmed')
+  await dropFiles(deps, [key])
 }
 
-/** In one transaction the image has data and, if it is a container image, engines can pull it. */
+/**
+ * In one transaction the image has data and, if it is a container image, engines can pull it. Answers which file it has,
+ * if any.
+ */
 export async function activate(
-  { registry, clock }: Deps,
+  deps: Deps,
   trx: Trx,
   image: Image,
   { key, size, md5, sha512 }: Pick<Stored, 'key' | 'size' | 'md5' | 'sha512'>,
-  { index, virtualSize }: Examined,
-): Promise<void> {
+  { index, virtualSize, shared = null, slim: without = null }: Examined,
+): Promise<string | null> {
+  const { registry, clock } = deps
   const properties = { ...image.properties }
   if (index) {
     properties.architecture ??= architectureOf(index.architecture)
     if (index.os !== 'linux') properties.os_type ??= index.os
-    await registry.publish(trx, repositoryOf(image.id), { ...index, blobKey: key })
+  }
+  let file: string | null = key
+  if (shared) {
+    file = null
+    await registry.assemble(trx, repositoryOf(image.id), shared)
+  } else if (index && without && (await commitSlim(deps, trx, image.id, without, index))) file = without.key
+  else if (index) {
+    if (without) await dropSlim(trx, image.id)
+    const blobs = index.blobs.map((blob) => ({ ...blob, blobKey: key }))
+    await registry.publish(trx, repositoryOf(image.id), { manifest: index.manifest, blobs })
+    // Layers that were pushed before are in this file too: one copy will do.
+    await registry.prefer(trx, key, index.blobs)
   }
   await imageRows.save(trx, {
     ...image,
     status: 'active',
-    size,
+    size: shared ? archiveOf(shared.manifest).size : size,
     virtualSize,
-    checksum: md5,
-    osHashAlgo: 'sha512',
-    osHashValue: sha512,
+    // Of a snapshot they are computed later, over what its download will be.
+    checksum: shared ? null : md5,
+    osHashAlgo: shared ? null : 'sha512',
+    osHashValue: shared ? null : sha512,
     updatedAt: clock.now(),
-    blobKey: key,
+    blobKey: file,
     uploadKey: null,
     uploader: null,
     configDigest: index?.configDigest ?? null,
-    manifestDigest: index?.manifest.digest ?? null,
+    manifestDigest: shared?.manifest.digest ?? index?.manifest.digest ?? null,
     properties,
   })
+  return file
 }
 
 /** Go's names of machines, in which images are labelled, to those of OpenStack's `architecture` property. */
@@ -206,6 +241,8 @@ async function abandon({ database, blobs }: Deps, id: string, key: string): Prom
     if (image?.status === 'saving' && image.uploadKey === key) {
       await imageRows.save(trx, { ...image, status: 'queued', uploadKey: null, uploader: null })
     }
+    await dropSlim(trx, id)
+    // Of a snapshot that is active nothing is kept of the file, whatever went wrong afterwards.
     return image?.blobKey === key
   })
   if (!isKept) await blobs.remove(key)
@@ -221,11 +258,13 @@ export async function tidy(deps: Deps): Promise<{ requeued: number; removed: num
   )
   let removed = 0
   let batch: string[] = []
+  const lentKeys: string[] = []
   const sweep = async () => {
     const used = await imageRows.keysInUse(deps.database.read, batch)
     const lent = await deps.registry.keysInUse(deps.database.read, batch)
     const orphans = batch.filter((key) => !used.has(key) && !lent.has(key))
     await Promise.all(orphans.map((key) => deps.blobs.remove(key)))
+    lentKeys.push(...batch.filter((key) => !used.has(key) && lent.has(key)))
     removed += orphans.length
     batch = []
   }
@@ -235,5 +274,6 @@ export async function tidy(deps: Deps): Promise<{ requeued: number; removed: num
     if (batch.length === 500) await sweep()
   }
   await sweep()
+  await adoptLent(deps, lentKeys)
   return { requeued, removed }
 }

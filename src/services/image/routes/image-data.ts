@@ -3,8 +3,8 @@ import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { contentRange, rangeOf } from '../../../platform/http/ranges.ts'
 import * as images from '../logic/images.ts'
+import { dataOf } from '../logic/pieces.ts'
 import { storeOfHeader } from '../logic/stores.ts'
-import { archiveOf, read } from '../logic/synthetic.ts'
 import { upload } from '../logic/uploads.ts'
 import { allowFor, only } from './shared.ts'
 
@@ -43,8 +43,8 @@ export function imageDataRoutes(app: App, deps: images.Deps): void {
       if (image.status === 'deactivated' && !request.ctx.isAdmin) {
         throw new CloudError('forbidden', 'The requested image has been deactivated. Image data download is forbidden.')
       }
-      const synthetic = await syntheticOf(deps, image)
-      if ((image.blobKey === null && !synthetic) || image.size === null) return reply.code(204).send()
+      const data = await dataOf(deps, image)
+      if (!data || image.size === null) return reply.code(204).send()
       const range = rangeOf(request.headers.range, image.size)
       if (range === 'unsatisfiable') {
         return reply.code(416).header('content-range', `bytes */${image.size}`).header('content-length', 0).send()
@@ -56,24 +56,10 @@ export function imageDataRoutes(app: App, deps: images.Deps): void {
         .header('content-length', end - start)
       if (range) reply.code(206).header('content-range', contentRange(range, image.size))
       else if (image.checksum) reply.header('content-md5', image.checksum)
-      if (image.blobKey !== null) return reply.send(await deps.blobs.open(image.blobKey, { start, end }))
-      return reply.send(synthetic?.(start, end))
+      return reply.send(await data({ start, end }))
     },
   )
   only(app, '/v2/images/:id/file', ['GET', 'PUT'])
-}
-
-/** How to read a pushed image, which has no file of its own. */
-async function syntheticOf(
-  { blobs, registry, database }: images.Deps,
-  { id, blobKey, manifestDigest }: images.Image,
-): Promise<((start: number, end: number) => Readable) | null> {
-  if (blobKey !== null || manifestDigest === null) return null
-  const repository = images.repositoryOf(id)
-  const manifest = await registry.findManifest(database.read, repository, manifestDigest)
-  if (!manifest) return null
-  const archive = archiveOf(manifest)
-  return (start, end) => read(archive, { blobs, registry, db: database.read, repository }, { start, end })
 }
 
 /** Most clients read an answer only when they have sent everything; one that goes on for too long is cut off. */

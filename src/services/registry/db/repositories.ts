@@ -34,13 +34,13 @@ const manifestColumns = ({ digest, mediaType, content }: Manifest) => ({
 export async function insert(
   trx: Trx,
   repository: string,
-  { manifest, blobs, blobKey }: { manifest: Manifest; blobs: readonly Blob[]; blobKey: string },
+  { manifest, blobs }: { manifest: Manifest; blobs: readonly (Blob & { blobKey: string })[] },
 ): Promise<void> {
   await trx
     .insertInto('registry_manifests')
     .values({ repository, ...manifestColumns(manifest) })
     .execute()
-  const rows = blobs.map(({ digest, mediaType, offset, size }) => ({
+  const rows = blobs.map(({ digest, mediaType, offset, size, blobKey }) => ({
     repository,
     digest,
     media_type: mediaType,
@@ -125,3 +125,67 @@ export async function digests(db: Db, repository: string): Promise<string[]> {
 export async function moved(trx: Trx, from: string, to: string): Promise<void> {
   await trx.updateTable('registry_blobs').set({ blob_key: to }).where('blob_key', '=', from).execute()
 }
+
+/** Blobs with bytes in a file, each once. */
+export async function inFile(db: Db, key: string): Promise<{ digest: string; offset: number; size: number }[]> {
+  const rows = await db
+    .selectFrom('registry_blobs')
+    .select(['digest', 'blob_offset', 'size'])
+    .distinct()
+    .where('blob_key', '=', key)
+    .execute()
+  return rows.map(({ digest, blob_offset, size }) => ({ digest, offset: Number(blob_offset), size: Number(size) }))
+}
+
+/** Blobs of `digest` in the file `from` have their bytes at `to` now. False when there are none any more. */
+export async function moveBlob(trx: Trx, digest: string, from: string, to: Placed): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('registry_blobs')
+    .set({ blob_key: to.blobKey, blob_offset: to.offset })
+    .where('digest', '=', digest)
+    .where('blob_key', '=', from)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Blobs that were pushed one by one have their bytes in this file from now on; their own files are swept. */
+export async function prefer(trx: Trx, key: string, blobs: readonly Blob[]): Promise<void> {
+  for (const { digest, offset } of blobs)
+    await trx
+      .updateTable('registry_blobs')
+      .set({ blob_key: key, blob_offset: offset })
+      .where('digest', '=', digest)
+      .where('blob_key', 'like', 'push-%')
+      .execute()
+}
+
+/** Serves a manifest of blobs that `repository` has, or has from now on because `from` does. */
+export async function assemble(
+  trx: Trx,
+  repository: string,
+  { manifest, digests, from }: { manifest: Manifest; digests: readonly string[]; from: string | null },
+): Promise<void> {
+  await trx
+    .insertInto('registry_manifests')
+    .values({ repository, ...manifestColumns(manifest) })
+    .execute()
+  const rows = from === null ? [] : await blobRows(trx, from, digests)
+  if (rows.length > 0)
+    await trx
+      .insertInto('registry_blobs')
+      .values(rows.map((row) => ({ ...row, repository, touched_ms: null })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  await trx.updateTable('registry_blobs').set({ touched_ms: null }).where('repository', '=', repository).execute()
+  const there = new Set((await blobRows(trx, repository, digests)).map(({ digest }) => digest))
+  const missing = digests.filter((digest) => !there.has(digest))
+  if (missing.length > 0) throw new Error(`${repository} lacks ${missing.join(', ')}`)
+}
+
+const blobRows = (db: Db, repository: string, digests: readonly string[]) =>
+  db
+    .selectFrom('registry_blobs')
+    .selectAll()
+    .where('repository', '=', repository)
+    .where('digest', 'in', [...digests])
+    .execute()
