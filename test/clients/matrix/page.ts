@@ -46,11 +46,6 @@ function verdictOf(tried: readonly Entry[]): string {
 }
 
 function optionsOf(tried: readonly Entry[]): string {
-  const own = command.split(' ').length - 1
-  const options = tried.flatMap(({ run }) =>
-    wordsOf(run)
-      .slice(own)
-      .filter((word) => /^--?[a-z]/.test(word)),
-  )
+  const options = tried.flatMap(({ run }) => wordsOf(run).filter((word) => /^--?(?!os-)[a-z]/.test(word)))
   return [...new Set(options.map((option) => `\`${option.split('=')[0]}\``))].sort().join(' ')
 }
