@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { openEngine } from './machine/docker/engine.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import type { Clock } from './platform/clock.ts'
-import type { Config } from './platform/config.ts'
+import { type Config, localUrlOf } from './platform/config.ts'
 import type { Logger } from './platform/log.ts'
 import { dockerDriver } from './services/compute/host/docker.ts'
 import { startComputeHost } from './services/compute/host/servers.ts'
@@ -28,7 +28,11 @@ export function startHost({ config, cloudId, bus, log, clock }: HostParts): Host
   const { host, stateDir, engineSocket: socketPath, publicNat } = config
   const engine = openEngine(socketPath)
   const parts = { host, cloudId, stateDir, bus, clock }
-  const network = startNetworkHost({ ...parts, engine, publicNat, log: log.child({ role: 'network' }) })
+  const network = startNetworkHost({
+    ...{ ...parts, engine, publicNat },
+    metadata: { url: localUrlOf(config, 'metadata'), sharedSecret: config.metadataProxySharedSecret },
+    log: log.child({ role: 'network' }),
+  })
   const driver = dockerDriver({ socketPath, cloudId, configDrives: join(stateDir, 'host', 'config-drives') })
   const compute = startComputeHost({ ...parts, driver, plug: network.plug, log: log.child({ role: 'compute' }) })
   return {

@@ -7,6 +7,10 @@ export interface SubnetFacts {
   gatewayIp: string | null
   dnsNameservers: readonly string[]
   hostRoutes: readonly { destination: string; nexthop: string }[]
+  /** Those below are absent in orders kept from before there was such. */
+  enableDhcp?: boolean
+  ipv6RaMode?: string | null
+  ipv6AddressMode?: string | null
 }
 
 /** control → host, on `host.<host>.network.network`: this host carries this network (it has ports here), or no longer. */
@@ -22,6 +26,8 @@ export interface NetworkOrder {
   /** An external network: the host joins it itself, with the subnets' gateway addresses on its side. */
   external: boolean
   subnets: readonly SubnetFacts[]
+  /** The port by which this host answers DHCP and DNS; addresses with their subnet's prefix length. Null without DHCP. */
+  dhcp?: { portId: string; macAddress: string; addresses: readonly string[] } | null
 }
 
 /** control → host, on `host.<host>.network.port`. */
@@ -41,6 +47,15 @@ export interface PortOrder {
   allowedAddressPairs: readonly { ipAddress: string; macAddress: string }[]
   /** The server's first port with a gateway carries its default route. */
   defaultRoute: boolean
+  /** The server's first port carries its route to the metadata service. */
+  metadataRoute?: boolean
+  /** Whose port it is: what the metadata service is told. */
+  deviceId?: string
+  projectId?: string
+  /** What the port is called in the network's DNS, besides the name made of its address. Empty: nothing. */
+  dnsName?: string
+  /** DHCP options by name or number, besides those of the subnet. */
+  extraDhcpOptions?: readonly { name: string; value: string; ipVersion: 4 | 6 }[]
 }
 
 export interface SecurityRule {

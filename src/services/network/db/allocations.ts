@@ -72,16 +72,6 @@ export async function ofPorts(db: Db, portIds: readonly string[]): Promise<Alloc
     .execute()
 }
 
-/** Some address of this subnet that is in use, if there is one. */
-export async function anyOf(db: Db, subnetId: string): Promise<AllocationRow | undefined> {
-  return await db
-    .selectFrom('network_ip_allocations')
-    .selectAll()
-    .where('subnet_id', '=', subnetId)
-    .limit(1)
-    .executeTakeFirst()
-}
-
 export async function release(
   trx: Trx,
   portId: string,

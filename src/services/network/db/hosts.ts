@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
+import { dhcpOwner } from './dhcp-ports.ts'
 import * as routerRows from './routers.ts'
 import type { GonePortsTable, HostNetworksTable } from './tables.ts'
 
@@ -37,6 +38,32 @@ export async function carryNetwork(trx: Trx, networkId: string, host: string): P
       }),
     )
     .execute()
+  await touchOthers(trx, networkId, host)
+}
+
+/** The network's other hosts are told who has it now: they send this one its share of the traffic, or no longer. */
+async function touchOthers(trx: Trx, networkId: string, host: string): Promise<void> {
+  await trx
+    .updateTable('network_host_networks')
+    .set({ generation: sql<number>`generation + 1` })
+    .where('network_id', '=', networkId)
+    .where('host', '!=', host)
+    .where('wish', '=', 'present')
+    .execute()
+}
+
+/** Who carries these networks. */
+export async function hostsOf(db: Db, networkIds: readonly string[]): Promise<Map<string, string[]>> {
+  if (networkIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('network_host_networks')
+    .select(['network_id', 'host'])
+    .where('network_id', 'in', networkIds)
+    .where('wish', '=', 'present')
+    .orderBy('host')
+    .execute()
+  const found = Map.groupBy(rows, (row) => row.network_id)
+  return new Map([...found].map(([id, all]) => [id, all.map(({ host }) => host)]))
 }
 
 async function setIdle(trx: Trx, networkId: string, host: string, since: number | null): Promise<void> {
@@ -55,6 +82,7 @@ async function isUsed(db: Db, networkId: string, host: string): Promise<boolean>
     .select('id')
     .where('host', '=', host)
     .where('network_id', '=', networkId)
+    .where('device_owner', '!=', dhcpOwner)
     .limit(1)
     .executeTakeFirst()
   return port !== undefined || (await routerRows.usesNetwork(db, networkId, host))
@@ -97,6 +125,7 @@ export async function dropIdle(trx: Trx, networkId: string, host: string): Promi
     .where('wish', '=', 'present')
     .where('idle_since', 'is not', null)
     .execute()
+  await touchOthers(trx, networkId, host)
 }
 
 /** Every host that has the network lets it go: it is deleted, or external no longer. */

@@ -1,5 +1,6 @@
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
+import { dhcpOwner } from './dhcp-ports.ts'
 import { type Listing, listed } from './listing.ts'
 import type { PortsTable } from './tables.ts'
 
@@ -46,11 +47,13 @@ export async function ofNetwork(db: Db, networkId: string): Promise<PortRow[]> {
   return await db.selectFrom('network_ports').selectAll().where('network_id', '=', networkId).execute()
 }
 
+/** Some port of the network that does not go with it, as DHCP's do. */
 export async function anyOfNetwork(db: Db, networkId: string): Promise<PortRow | undefined> {
   return await db
     .selectFrom('network_ports')
     .selectAll()
     .where('network_id', '=', networkId)
+    .where('device_owner', '!=', dhcpOwner)
     .limit(1)
     .executeTakeFirst()
 }

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
+import { dhcpOwner } from './dhcp-ports.ts'
 import type { PortRow } from './ports.ts'
 import * as routerRows from './routers.ts'
 import type { HostGroupsTable } from './tables.ts'
@@ -19,6 +20,7 @@ export async function ports(
     .selectAll()
     .where('host', 'in', hosts)
     .where('host', 'is not', null)
+    .where('device_owner', '!=', dhcpOwner)
     .whereRef('seen_generation', '<', 'generation')
   if (after) query = query.where('id', '>', after.id)
   return await query.orderBy('id').limit(limit).execute()
@@ -36,6 +38,27 @@ export async function portsWithDefaultRoute(db: Db, deviceIds: readonly string[]
     .where('p.device_id', 'in', devices)
     .where('p.host', 'is not', null)
     .where('s.gateway_ip', 'is not', null)
+    .orderBy('p.device_id')
+    .orderBy('p.nic_index')
+    .orderBy('p.id')
+    .execute()
+  const first = new Map<string, string>()
+  for (const row of rows) if (!first.has(row.device_id)) first.set(row.device_id, row.id)
+  return new Set(first.values())
+}
+
+/** Of each device, its first port with an IPv4 address. */
+export async function firstPorts(db: Db, deviceIds: readonly string[]): Promise<Set<string>> {
+  const devices = deviceIds.filter((id) => id !== '')
+  if (devices.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('network_ports as p')
+    .innerJoin('network_ip_allocations as a', 'a.port_id', 'p.id')
+    .innerJoin('network_subnets as s', 's.id', 'a.subnet_id')
+    .select(['p.id', 'p.device_id'])
+    .where('p.device_id', 'in', devices)
+    .where('p.host', 'is not', null)
+    .where('s.ip_version', '=', 4)
     .orderBy('p.device_id')
     .orderBy('p.nic_index')
     .orderBy('p.id')

@@ -17,9 +17,11 @@ import {
   subjects,
 } from '../messages.ts'
 import { type CarriedNetwork, carryNetwork } from './carried.ts'
+import { dnsmasqOf } from './dnsmasq.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { joinExternal } from './external.ts'
 import { exists, firstAddress, isOurs, loadModules } from './machine-facts.ts'
+import { type MetadataProxy, type MetadataUpstream, metadataProxy } from './metadata-proxy.ts'
 import { dockerNetworkOf, networkOfNamespace, socketOf } from './names.ts'
 import { networkDriver } from './network-driver.ts'
 import { checkOrder, type OrderStore, openOrders } from './orders.ts'
@@ -39,6 +41,8 @@ export interface NetworkHostDeps {
   publicNat: boolean
   /** Where other hosts send this host's tunnelled traffic; the machine's first address when not given. */
   tunnelIp?: string
+  /** Where requests to the metadata address go; without it there is none. */
+  metadata?: MetadataUpstream
   /** How long after control's first word what nobody asked for stays. */
   graceMs?: number
   inventoryEveryMs?: number
@@ -80,6 +84,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const endings: (() => void | Promise<void>)[] = []
   let externalRound: Promise<unknown> = Promise.resolve()
   let spokenAtMs: number | null = null
+  let metadata: MetadataProxy | null = null
   let routers: RouterAgent | null = null
   let stopped = false
 
@@ -99,7 +104,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   }
 
   function carried(orders: OrderStore, networkId: string): CarriedNetwork {
-    const known = carriedNetworks.get(networkId) ?? carryNetwork(networkId, cloudId, orders)
+    const known = carriedNetworks.get(networkId) ?? carryNetwork(networkId, { cloudId, log, metadata }, orders)
     carriedNetworks.set(networkId, known)
     return known
   }
@@ -247,6 +252,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       if (networkId === null || orders.networks.has(networkId)) continue
       if (!(await isOurs(namespace, cloudId))) continue
       log.info({ network: networkId }, 'removing a network that nobody asked for')
+      await dnsmasqOf(cloudId, networkId).stop()
       await deleteNamespace(namespace)
     }
     await docker.refresh((networkId) => orders.networks.has(networkId), AbortSignal.timeout(engineTimeoutMs))
@@ -256,6 +262,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     const orders = await opened
     portOrders = orders.ports
     await loadModules()
+    if (deps.metadata) metadata = metadataProxy(deps.metadata, orders, log)
     for (const endpoint of [...orders.endpoints.values()])
       if (endpoint.sandboxKey !== null && !(await exists(endpoint.sandboxKey)))
         await orders.remove('endpoints', endpoint.endpointId) // the container went while we were away
@@ -296,6 +303,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     const beat = setInterval(() => heartbeat(orders), heartbeatEveryMs)
     const minute = setInterval(() => {
       inventory(orders)
+      for (const network of carriedNetworks.values()) network.check()
       track(sweep(orders)).catch((error) => log.warn({ err: error }, 'what nobody asked for could not be removed'))
     }, inventoryEveryMs)
     endings.push(
@@ -322,6 +330,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       await ready.catch(() => {})
       for (const end of endings.splice(0).reverse()) await end()
       await Promise.allSettled(atWork)
+      await metadata?.closeAll()
     },
   }
 }

@@ -2,9 +2,11 @@ import { ipBatch, ipBatchForced, linkExists, listLinks } from '../../../machine/
 import { createNamespace, deleteNamespace, writeSysctls } from '../../../machine/net/namespaces.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
-import type { PortOrder } from '../messages.ts'
+import type { NetworkOrder, PortOrder } from '../messages.ts'
 import { filtersOf } from './filter-state.ts'
+import { localEndOf, settleLocalEnd } from './local-end.ts'
 import { aliasOf, bridge, hostLinkOf, namespaceOf, peerOf, tapOf, uplink } from './names.ts'
+import { networkServices, type ServicesDeps } from './network-services.ts'
 import type { Orders } from './orders.ts'
 
 /** One network in this machine's kernel: its namespace, bridge, cables and rules. */
@@ -18,6 +20,8 @@ export interface CarriedNetwork {
   /** The name of the cable's end that Docker moves into the container; it exists in our namespace then. */
   cableFor(port: PortOrder): Promise<string>
   usesGroup(groupId: string): boolean
+  /** Looks after what may have ended by itself. */
+  check(): void
   /** Ports whose cable is there. */
   cabled(): string[]
 }
@@ -25,8 +29,12 @@ export interface CarriedNetwork {
 /** A Linux bridge takes 1,023 ports; one is kept for the machine, one for other hosts. */
 const portsMaximum = 1000
 
-export function carryNetwork(networkId: string, cloudId: string, orders: Orders): CarriedNetwork {
+export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orders): CarriedNetwork {
+  const { cloudId } = deps
   const namespace = namespaceOf(networkId)
+  const services = networkServices(networkId, deps)
+  /** The bridge's own end as it is in the kernel; null is not known. */
+  let localEnd: string | null = null
   const filters = filtersOf(networkId, namespace, orders)
   /** Taps in the namespace, or null before it is known. */
   let taps: Set<string> | null = null
@@ -56,6 +64,10 @@ export function carryNetwork(networkId: string, cloudId: string, orders: Orders)
       'net/bridge/bridge-nf-call-iptables': 1,
       'net/bridge/bridge-nf-call-ip6tables': 1,
       'net/netfilter/nf_conntrack_tcp_loose': 0,
+      // A new namespace takes these over from the machine; this one routes nothing.
+      'net/ipv4/ip_forward': 0,
+      'net/ipv4/conf/all/rp_filter': 0,
+      [`net/ipv4/conf/${bridge}/rp_filter`]: 0,
     })
     const settings = 'stp_state 0 mcast_snooping 0 forward_delay 0 nf_call_iptables 1 nf_call_ip6tables 1'
     await ipBatch(namespace, [
@@ -115,12 +127,29 @@ export function carryNetwork(networkId: string, cloudId: string, orders: Orders)
       [...known].filter((name) => !wanted.has(name)),
     )
     await ensureCables(known, ports, failed)
+    await ensureLocalEnd(order)
     await filters.apply(ports)
     faultPoint('network.plug.filtered')
+    services.settle(
+      order,
+      ports.toSorted((a, b) => (a.portId < b.portId ? -1 : 1)), // the same files whatever order they were told in
+    )
     return failed
   }
 
+  async function ensureLocalEnd(order: NetworkOrder): Promise<void> {
+    const end = localEndOf(order)
+    const wanted = JSON.stringify(end)
+    if (wanted === localEnd) return
+    localEnd = null
+    await settleLocalEnd(namespace, end)
+    filters.redirectTo(end.macAddress)
+    localEnd = wanted
+  }
+
   async function remove(): Promise<void> {
+    await services.remove()
+    localEnd = null
     if (orders.networks.get(networkId)?.external) await ipBatchForced(null, [`link delete ${hostLinkOf(networkId)}`])
     await deleteNamespace(namespace)
     taps = null
@@ -152,6 +181,7 @@ export function carryNetwork(networkId: string, cloudId: string, orders: Orders)
         return name
       }),
 
+    check: () => services.check(),
     usesGroup: (groupId) => filters.uses(groupId),
     cabled: () => boundHere().flatMap(({ portId }) => (taps?.has(tapOf(portId)) ? [portId] : [])),
   }

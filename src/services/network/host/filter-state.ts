@@ -9,6 +9,7 @@ import {
   linkLocalOf,
   memberFragment,
   portFragment,
+  redirectFragment,
 } from './filters.ts'
 import type { Orders } from './orders.ts'
 import { inRange, ruleAllows } from './rules.ts'
@@ -19,6 +20,8 @@ export interface FilterState {
   apply(ports: readonly PortOrder[]): Promise<void>
   /** Whether a change of this group may change anything here. */
   uses(groupId: string): boolean
+  /** Which neighbour takes what is sent to the metadata service, whatever gateway it was meant for. With the next `apply`. */
+  redirectTo(macAddress: string): void
   /** The namespace is new, or of unknown content: next time everything is written afresh. */
   forget(): void
 }
@@ -31,6 +34,7 @@ export function filtersOf(networkId: string, namespace: string, orders: Orders):
   const marks = new Map<string, number>()
   let nextMark = 1
   const remembered = memory()
+  let redirect = redirectFragment(null)
 
   function fragmentsOf(ports: readonly PortOrder[]): Map<string, Fragment> {
     const groupIds = new Set(ports.filter((p) => p.portSecurity).flatMap((p) => p.securityGroupIds))
@@ -38,7 +42,7 @@ export function filtersOf(networkId: string, namespace: string, orders: Orders):
       [...groupIds].flatMap((id) => orders.groups.get(id)?.rules.flatMap((rule) => rule.remoteGroupId ?? []) ?? []),
     )
     used = groupIds.union(remoteIds)
-    const fragments = new Map<string, Fragment>()
+    const fragments = new Map<string, Fragment>([['redirect', redirect]])
     for (const id of remoteIds) {
       const group = orders.groups.get(id)
       fragments.set(
@@ -91,6 +95,9 @@ export function filtersOf(networkId: string, namespace: string, orders: Orders):
       for (const id of marks.keys()) if (!known.has(id)) marks.delete(id)
     },
     uses: (groupId) => used.has(groupId),
+    redirectTo(macAddress) {
+      redirect = redirectFragment(macAddress)
+    },
     forget() {
       inKernel = null
     },

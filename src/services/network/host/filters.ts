@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { Fragment } from '../../../machine/net/nft.ts'
 import type { PortOrder, SecurityGroupOrder } from '../messages.ts'
-import { tapOf } from './names.ts'
+import { metadataAddress, tapOf } from './names.ts'
 import { memberSet, networkOf, nftRules } from './rules.ts'
 
 /**
@@ -11,6 +11,8 @@ import { memberSet, networkOf, nftRules } from './rules.ts'
  * ingress rules. Rules need connection tracking, which the bridge family lacks on many kernels: so the bridge family
  * writes the port's number into the mark, and the IP families, which br_netfilter calls in between (-200 for conntrack
  * in prerouting, then -150; -200 and 0 in forward), look it up. Every lookup is by hash, however many ports there are.
+ * The metadata address is each host's own: what is sent there goes to the bridge itself (`tometadata`), and no other host
+ * hears of it.
  * Source: Netfilter hook priorities of nft(8); RFC 5227 §1.1 (ARP probes), RFC 4861, RFC 3315 §15.
  */
 export const emptyTables = `
@@ -50,6 +52,22 @@ table bridge berth {
     type filter hook forward priority -200; policy accept;
     meta mark set 0
     oifname "tap*" goto toport
+  }
+  chain tometadata { }
+  chain arriving {
+    type filter hook prerouting priority -250; policy accept;
+    iifname "vx*" ip daddr ${metadataAddress} drop
+    iifname "vx*" arp daddr ip ${metadataAddress} drop
+    iifname "vx*" arp saddr ip ${metadataAddress} drop
+    iifname "tap*" ip daddr ${metadataAddress} tcp dport 80 goto tometadata
+  }
+  chain beyond {
+    type filter hook forward priority -250; policy accept;
+    oifname "vx*" arp daddr ip ${metadataAddress} drop
+  }
+  chain own {
+    type filter hook output priority -250; policy accept;
+    oifname "vx*" arp saddr ip ${metadataAddress} drop
   }
   chain fromport {
     meta mark set 0
@@ -93,6 +111,13 @@ table bridge berth {
   }
 }
 `
+
+/** The neighbour that takes what is sent to the metadata service. */
+export const redirectFragment = (macAddress: string | null): Fragment => ({
+  chains: {
+    'bridge berth tometadata': macAddress === null ? [] : [`ether daddr set ${macAddress} meta pkttype set host`],
+  },
+})
 
 /** Ports in the same groups share their chains: what a port adds to the rule set is elements only, which cost little. */
 export function groupsKey({ securityGroupIds }: PortOrder, stateful: boolean): string {

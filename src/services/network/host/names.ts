@@ -8,6 +8,12 @@ export const networkOfNamespace = (namespace: string): string | null =>
 export const bridge = 'br0'
 export const uplink = 'uplink'
 
+/** Where servers find the metadata service, and DNS, whatever their network. Source: Compute guide, "Metadata service". */
+export const metadataAddress = '169.254.169.254'
+
+/** What a running cloud keeps until the machine restarts. */
+export const runDirOf = (cloudId: string): string => `/run/berth/${cloudId}`
+
 /** A port's cable: the end on the bridge, and the end that the engine moves into the container. */
 export const tapOf = (portId: string): string => `tap${portId.slice(0, 11)}`
 export const peerOf = (portId: string): string => `ns${portId.slice(0, 11)}`

@@ -3,7 +3,7 @@ import type { Logger } from '../../../platform/log.ts'
 import type { PortOrder, SubnetFacts } from '../messages.ts'
 import type { CarriedNetwork } from './carried.ts'
 import { addExtraAddresses } from './extra-addresses.ts'
-import { nicOption, portOption, twinOption } from './names.ts'
+import { metadataAddress, nicOption, portOption, twinOption } from './names.ts'
 import type { Endpoint, OrderStore } from './orders.ts'
 import type { PluginMethods } from './plugin-server.ts'
 
@@ -103,16 +103,20 @@ export function networkDriver({ orders, carried, changed, activated, log }: Driv
         // Else Docker adds a NIC on a bridge of its own, past all isolation.
         DisableGatewayService: true,
         // A twin's subnets have theirs by the NIC before it, and it has no address yet to reach a next hop by.
-        StaticRoutes: endpoint.twin
-          ? []
-          : [
-              ...subnets.flatMap(({ hostRoutes }) =>
-                hostRoutes.flatMap(({ destination, nexthop }) =>
-                  destination.endsWith('/0') ? [] : [{ Destination: destination, RouteType: 0, NextHop: nexthop }],
+        StaticRoutes: [
+          ...(endpoint.twin
+            ? []
+            : [
+                ...subnets.flatMap(({ hostRoutes }) =>
+                  hostRoutes.flatMap(({ destination, nexthop }) =>
+                    destination.endsWith('/0') ? [] : [{ Destination: destination, RouteType: 0, NextHop: nexthop }],
+                  ),
                 ),
-              ),
-              ...(endpoint.further ? asStaticRoutes(routes) : []),
-            ],
+                ...(endpoint.further ? asStaticRoutes(routes) : []),
+              ]),
+          // On the link itself (type 1), so that it needs no gateway.
+          ...(port.metadataRoute ? [{ Destination: `${metadataAddress}/32`, RouteType: 1 }] : []),
+        ],
       }
     },
 

@@ -5,6 +5,7 @@ import { ipBatchForced, listLinks } from '../../../machine/net/links.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import { type Logger, newLogger } from '../../../platform/log.ts'
+import { stopAllDnsmasq } from './dnsmasq.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { leaveExternal } from './external.ts'
 import { isOurs } from './machine-facts.ts'
@@ -43,6 +44,7 @@ export async function removeEverything(cloudId: string, leftovers: Leftovers = {
     null,
     ends.map((link) => `link delete ${link.ifname}`),
   )
+  await attempt('DHCP and DNS', () => stopAllDnsmasq(cloudId))
   await attempt('routers', () => removeRouters(cloudId))
   for (const namespace of await listNamespaces())
     if (networkOfNamespace(namespace) !== null && (await isOurs(namespace, cloudId)))

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import { newId } from '../../../platform/ids.ts'
+import * as dhcpRows from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
@@ -156,6 +157,7 @@ export async function remove(deps: Deps, id: string): Promise<void> {
     await get(trx, id)
     await releaseIdleFloatingIps(trx, id)
     if (await portRows.anyOfNetwork(trx, id)) throw networkInUse(id)
+    await dhcpRows.remove(trx, id)
     for (const subnet of await subnetRows.ofNetworks(trx, [id])) await removeWith(trx, subnet.id)
     await hostRows.dropNetwork(trx, id)
     await networkRows.remove(trx, id)

@@ -1,6 +1,7 @@
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import { newId } from '../../../platform/ids.ts'
 import * as allocationRows from '../db/allocations.ts'
+import { anyOtherOn } from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
 import { find as findNetwork } from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
@@ -139,7 +140,7 @@ export async function update(deps: Deps, id: string, changes: SubnetChanges): Pr
 export async function remove(deps: Deps, id: string): Promise<void> {
   await deps.database.write(async (trx) => {
     const subnet = await get(trx, id)
-    const used = isAutomatic(subnet) ? await anyOnSubnet(trx, id) : await allocationRows.anyOf(trx, id)
+    const used = isAutomatic(subnet) ? await anyOnSubnet(trx, id) : await anyOtherOn(trx, id)
     if (used) {
       throw conflict(
         'SubnetInUse',

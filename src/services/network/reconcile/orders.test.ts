@@ -151,7 +151,8 @@ test('what is deleted or moved away is taken from the host, the network with its
   assert.deepEqual(told.ports.map((p) => p.wish).sort(), ['absent', 'bound'])
   assert.deepEqual(
     told.networks.map((n) => n.wish),
-    ['present'],
+    ['present', 'present'],
+    'one host has it now, the other has a new neighbour',
   )
   // It stays a while, for the next server; then it goes.
   clock.advanceMs(301_000)

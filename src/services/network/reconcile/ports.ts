@@ -78,6 +78,7 @@ async function ordersFor(db: Db, rows: readonly portRows.PortRow[]): Promise<[st
   const addresses = Map.groupBy(await allocationRows.ofPorts(db, ids), (row) => row.port_id)
   const groups = await portRows.groupsOf(db, ids)
   const networks = await networkRows.byIds(db, [...new Set(rows.map((row) => row.network_id))])
+  const first = await unsettled.firstPorts(db, [...new Set(rows.map((row) => row.device_id))])
   const routed = await unsettled.portsWithDefaultRoute(db, [...new Set(rows.map((row) => row.device_id))])
   return rows.map((row) => {
     const network = networks.get(row.network_id)
@@ -97,6 +98,9 @@ async function ordersFor(db: Db, rows: readonly portRows.PortRow[]): Promise<[st
         macAddress: pair.mac_address ?? row.mac_address,
       })),
       defaultRoute: routed.has(row.id),
+      metadataRoute: first.has(row.id),
+      deviceId: row.device_id,
+      projectId: row.project_id,
     }
     return [row.host ?? '', order]
   })

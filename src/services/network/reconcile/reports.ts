@@ -1,4 +1,5 @@
 import { faultPoint } from '../../../platform/faults.ts'
+import * as dhcpRows from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as routerRows from '../db/routers.ts'
@@ -32,6 +33,7 @@ async function onReport({ database, clock }: Orders, report: NetworkReport): Pro
   await database.write(async (trx) => {
     if (kind === 'network') {
       await hostRows.networkReported(trx, { networkId: id, host, generation, fault, absent })
+      if (fault === null && !absent) await dhcpRows.settled(trx, id, host)
     } else if (kind === 'group') {
       await unsettled.groupReported(trx, { groupId: id, host, generation, fault, absent })
     } else if (kind === 'router') {
