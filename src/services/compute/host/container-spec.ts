@@ -50,7 +50,7 @@ export function containerSpec(
   imageId: string,
   cloudId: string,
   limits: EngineLimits,
-  configDrive: string | null = null,
+  files: { configDrive?: string | null; resolvConf?: string | undefined } = {},
 ): containers.NewContainer {
   const [first] = dockerNetworks(order.ports)
   return {
@@ -75,7 +75,7 @@ export function containerSpec(
       ...sizeOf(order, limits),
       PidsLimit: wholeNumber(order.dockerSpecs, 'pids_limit') ?? defaultPidsLimit,
       ...shmOf(order),
-      ...(configDrive ? { Binds: mountPoints.map((point) => `${configDrive}:${point}:ro`) } : {}),
+      ...bindsOf(files),
       SecurityOpt: ['no-new-privileges'],
       // What is wanted decides who runs, not the engine.
       RestartPolicy: { Name: 'no' },
@@ -85,6 +85,13 @@ export function containerSpec(
     },
     ...(first ? { NetworkingConfig: { EndpointsConfig: { [first.name]: first.endpoint } } } : {}),
   }
+}
+
+/** Files of the machine's that a server sees. */
+function bindsOf({ configDrive, resolvConf }: { configDrive?: string | null; resolvConf?: string | undefined }) {
+  const drive = configDrive ? mountPoints.map((point) => `${configDrive}:${point}:ro`) : []
+  const resolv = resolvConf === undefined ? [] : [`${resolvConf}:/etc/resolv.conf`]
+  return drive.length + resolv.length === 0 ? {} : { Binds: [...drive, ...resolv] }
 }
 
 /** What a flavor allows, and a resize changes on a container that is there. */

@@ -22,6 +22,8 @@ export interface Plug {
    * `qnet001-<network id>` for a second one, and so on.
    */
   ready(portIds: readonly string[], dockerNetworks: readonly string[], signal: AbortSignal): Promise<void>
+  /** The file that is to be the server's `/etc/resolv.conf`; the engine's own when there is no such. */
+  resolvConf?(serverId: string): Promise<string>
 }
 
 export interface EnsureOptions {

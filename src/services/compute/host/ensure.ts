@@ -149,9 +149,11 @@ class Way {
     faultPoint('compute.create.begun')
     const { engine, cloudId, limits, images } = this.deps
     const name = containerName(this.order.serverId)
-    const { configDrive, serverId, files = [] } = this.order
-    const drive = configDrive ? await this.deps.configDrives.write(serverId, configDrive) : null
-    const spec = () => containerSpec(this.order, images.idOf(this.order.image), cloudId, limits, drive)
+    const { configDrive: content, serverId, files = [], ports } = this.order
+    const configDrive = content ? await this.deps.configDrives.write(serverId, content) : null
+    const resolvConf = ports.length > 0 ? await this.options.plug.resolvConf?.(serverId) : undefined
+    const binds = { configDrive, resolvConf }
+    const spec = () => containerSpec(this.order, images.idOf(this.order.image), cloudId, limits, binds)
     const giveUp = new AbortController()
     const either = AbortSignal.any([this.signal, giveUp.signal])
     let id: string | null = null

@@ -24,8 +24,9 @@ import { exists, firstAddress, isOurs, loadModules } from './machine-facts.ts'
 import { type MetadataProxy, type MetadataUpstream, metadataProxy } from './metadata-proxy.ts'
 import { dockerNetworkOf, networkOfNamespace, socketOf } from './names.ts'
 import { networkDriver } from './network-driver.ts'
-import { checkOrder, type OrderStore, openOrders } from './orders.ts'
+import { checkOrder, type OrderStore, openOrders, serverIdOf } from './orders.ts'
 import { servePlugin } from './plugin-server.ts'
+import { type ResolvConf, resolvConf } from './resolv-conf.ts'
 import { type RouterAgent, routerAgent } from './router-agent.ts'
 import { servedPorts } from './served-ports.ts'
 
@@ -56,6 +57,8 @@ export interface Plug {
    * @throws CloudError when a port cannot be served, or the engine is away
    */
   ready(portIds: readonly string[], dockerNetworks: readonly string[], signal: AbortSignal): Promise<void>
+  /** The file that is to be a server's `/etc/resolv.conf`. It is kept until its last port goes. */
+  resolvConf(serverId: string): Promise<string>
 }
 
 export interface NetworkHost {
@@ -85,6 +88,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   let externalRound: Promise<unknown> = Promise.resolve()
   let spokenAtMs: number | null = null
   let metadata: MetadataProxy | null = null
+  let resolv: ResolvConf | null = null
   let routers: RouterAgent | null = null
   let stopped = false
 
@@ -156,6 +160,8 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       if (unjoined) throw unjoined
       await docker.ensure(dockerNetworkOf(id, 0), AbortSignal.timeout(engineTimeoutMs))
       if (orders.networks.get(id) === order) report('network', id, generation, 'present')
+      const onIt = [...orders.ports.values()].filter((port) => port.networkId === id)
+      for (const serverId of new Set(onIt.map(serverIdOf))) if (serverId) await resolv?.settle(serverId)
       await routers?.networkReady(id)
     } catch (error) {
       log.warn({ err: error, network: id }, 'a network order failed')
@@ -188,7 +194,8 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
 
   async function onPort(orders: OrderStore, order: PortOrder): Promise<void> {
     const { portId: id, generation, networkId } = order
-    if (!isNews(id, order, orders.ports.get(id))) return
+    const before = orders.ports.get(id)
+    if (!isNews(id, order, before)) return
     try {
       checkOrder(order)
       served.begin(id)
@@ -202,7 +209,10 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       if (orders.ports.get(id) !== order) return
       for (const endpoint of [...orders.endpoints.values()])
         if (endpoint.portId === id) await orders.remove('endpoints', endpoint.endpointId)
+      const serverId = before ? serverIdOf(before) : null
       await orders.remove('ports', id)
+      if (serverId && ![...orders.ports.values()].some((port) => serverIdOf(port) === serverId))
+        await resolv?.remove(serverId)
       remember(id, generation)
       report('port', id, generation, 'absent')
     } catch (error) {
@@ -262,6 +272,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     const orders = await opened
     portOrders = orders.ports
     await loadModules()
+    resolv = resolvConf(cloudId, orders)
     if (deps.metadata) metadata = metadataProxy(deps.metadata, orders, log)
     for (const endpoint of [...orders.endpoints.values()])
       if (endpoint.sandboxKey !== null && !(await exists(endpoint.sandboxKey)))
@@ -323,6 +334,12 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       async ready(portIds, names, signal) {
         await Promise.all(portIds.map((portId) => served.wait(portId, signal)))
         await Promise.all(names.map((name) => docker.ensure(name, signal)))
+        const orders = portIds.flatMap((portId) => portOrders?.get(portId) ?? [])
+        for (const serverId of new Set(orders.map(serverIdOf))) if (serverId) await resolv?.settle(serverId)
+      },
+      async resolvConf(serverId) {
+        await ready
+        return resolv!.pathOf(serverId)
       },
     },
     async stop() {

@@ -6,7 +6,7 @@ import { request } from 'undici'
 import { listenIn } from '../../../machine/net/listen.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { metadataAddress, namespaceOf } from './names.ts'
-import type { Orders } from './orders.ts'
+import { type Orders, serverIdOf } from './orders.ts'
 
 export interface MetadataUpstream {
   /** `http://127.0.0.1:8775`. */
@@ -71,7 +71,8 @@ export function metadataProxy(upstream: MetadataUpstream, orders: Orders, log: L
       (one) =>
         one.networkId === networkId && one.wish === 'bound' && one.fixedIps.some(({ ipAddress }) => ipAddress === from),
     )
-    if (!port?.deviceId) {
+    const serverId = port ? serverIdOf(port) : null
+    if (!port || serverId === null) {
       response.writeHead(404)
       response.end()
       return
@@ -90,9 +91,9 @@ export function metadataProxy(upstream: MetadataUpstream, orders: Orders, log: L
       headers: {
         ...headers,
         'x-forwarded-for': from,
-        'x-instance-id': port.deviceId,
+        'x-instance-id': serverId,
         'x-tenant-id': port.projectId ?? '',
-        'x-instance-id-signature': createHmac('sha256', upstream.sharedSecret).update(port.deviceId).digest('hex'),
+        'x-instance-id-signature': createHmac('sha256', upstream.sharedSecret).update(serverId).digest('hex'),
       },
       body: await bodyOf(incoming),
       headersTimeout: upstreamTimeoutMs,

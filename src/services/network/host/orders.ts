@@ -91,6 +91,10 @@ export async function openOrders(folder: string, log: Logger): Promise<OrderStor
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 
+/** The server that a port is plugged into; null for other devices. Its id becomes the name of a folder and a header. */
+export const serverIdOf = ({ deviceId = '', wish }: PortOrder): string | null =>
+  wish === 'bound' && uuid.test(deviceId) ? deviceId : null
+
 /** @throws Error when a word of an order could not go into a command. Ids and addresses end up in rule sets and link names. */
 export function checkOrder(order: Partial<Omit<NetworkOrder & PortOrder & SecurityGroupOrder, 'wish'>>): void {
   const need = (holds: boolean, what: string) => {
@@ -103,6 +107,10 @@ export function checkOrder(order: Partial<Omit<NetworkOrder & PortOrder & Securi
 
   for (const value of [order.networkId, order.portId, order.groupId]) if (value !== undefined) id(value)
   for (const value of order.securityGroupIds ?? []) id(value)
+  for (const text of order.dhcp?.addresses ?? []) address(text)
+  for (const text of order.dhcp ? [order.dhcp.macAddress] : []) hardware(text)
+  for (const text of order.peers ?? []) address(text)
+  need(/^[a-z0-9.-]*$/i.test(order.dnsName ?? ''), `"${order.dnsName}" is no name`)
   if (order.macAddress !== undefined) hardware(order.macAddress)
   if (order.mtu !== undefined) need(Number.isInteger(order.mtu) && order.mtu >= 68, `MTU ${order.mtu}`)
   for (const { ipAddress } of order.fixedIps ?? []) address(ipAddress)
@@ -114,8 +122,9 @@ export function checkOrder(order: Partial<Omit<NetworkOrder & PortOrder & Securi
     address(ipAddress)
     id(networkId)
   }
-  for (const { cidr, gatewayIp, hostRoutes } of order.subnets ?? []) {
+  for (const { cidr, gatewayIp, dnsNameservers, hostRoutes } of order.subnets ?? []) {
     for (const value of [cidr, ...(gatewayIp === null ? [] : [gatewayIp])]) address(value)
+    for (const value of dnsNameservers) address(value)
     for (const route of hostRoutes) for (const value of [route.destination, route.nexthop]) address(value)
   }
   for (const { remoteIpPrefix, remoteGroupId } of order.rules ?? []) {

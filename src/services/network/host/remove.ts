@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Engine } from '../../../machine/docker/engine.ts'
 import { ipBatchForced, listLinks } from '../../../machine/net/links.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
@@ -9,7 +9,7 @@ import { stopAllDnsmasq } from './dnsmasq.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { leaveExternal } from './external.ts'
 import { isOurs } from './machine-facts.ts'
-import { aliasOf, networkOfNamespace, socketOf } from './names.ts'
+import { aliasOf, networkOfNamespace, runDirOf, socketOf } from './names.ts'
 import { servePlugin } from './plugin-server.ts'
 import { removeRouters } from './router-agent.ts'
 
@@ -45,6 +45,7 @@ export async function removeEverything(cloudId: string, leftovers: Leftovers = {
     ends.map((link) => `link delete ${link.ifname}`),
   )
   await attempt('DHCP and DNS', () => stopAllDnsmasq(cloudId))
+  await attempt('run-time files', () => removeRunFiles(cloudId))
   await attempt('routers', () => removeRouters(cloudId))
   for (const namespace of await listNamespaces())
     if (networkOfNamespace(namespace) !== null && (await isOurs(namespace, cloudId)))
@@ -52,6 +53,15 @@ export async function removeEverything(cloudId: string, leftovers: Leftovers = {
   await attempt('rules and routes', () => leaveExternal(cloudId))
   if (stateDir) await attempt('orders', () => rm(join(stateDir, 'host', 'network'), { recursive: true, force: true }))
   if (failures.length > 0) throw new CloudError('internal', `not removed: ${failures.join('; ')}`)
+}
+
+/** Only ours: an engine may keep its socket beside them. */
+async function removeRunFiles(cloudId: string): Promise<void> {
+  await rm(join(runDirOf(cloudId), 'servers'), { recursive: true, force: true })
+  for (const folder of [runDirOf(cloudId), dirname(runDirOf(cloudId))])
+    await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error
+    })
 }
 
 const removeDockerNetworks = (engine: Engine, cloudId: string): Promise<void> =>
