@@ -10,6 +10,7 @@ import type { BlobStore } from '../../src/platform/blobs/blobs.ts'
 import type { Config } from '../../src/platform/config.ts'
 import type { Database } from '../../src/platform/db/database.ts'
 import { CloudError } from '../../src/platform/errors.ts'
+import { identityMigrations, limitStore } from '../../src/services/identity/index.ts'
 import { createImage, type ImageService, imageMigrations } from '../../src/services/image/index.ts'
 import { createRegistry, type RegistryService, registryMigrations } from '../../src/services/registry/index.ts'
 import type { Open } from './databases.ts'
@@ -54,7 +55,7 @@ export async function startImage(
   options: { config?: Partial<Config>; open?: Open; openBlobs?: (stateDir: string) => Promise<BlobStore> } = {},
 ): Promise<ImageCloud> {
   const { openBlobs, ...rest } = options
-  const found = await testGround(t, [registryMigrations, imageMigrations], rest)
+  const found = await testGround(t, [identityMigrations, registryMigrations, imageMigrations], rest)
   const { stateDir } = found.config
   const ground = openBlobs ? { ...found, blobs: await openBlobs(stateDir) } : found
   const { blobs, database } = ground
@@ -108,6 +109,7 @@ export function testIdentity(authenticate: (token: string) => Context | null) {
   })
   return {
     authenticate,
+    limits: limitStore('RegionOne'),
     logIn: refuse,
     reissue: refuse,
     projects: {

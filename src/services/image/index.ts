@@ -5,12 +5,14 @@ import { localUrlOf, urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
 import { createApp } from '../../platform/http/app.ts'
 import { outwardRulesOf } from '../../platform/http/outward.ts'
+import type { LimitStore } from '../../platform/quota/limits.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
 import type { RegistryService } from '../registry/index.ts'
 import { migrations } from './db/tables.ts'
 import * as boot from './logic/boot.ts'
 import type { Deps } from './logic/images.ts'
 import { imagesFor } from './logic/pushes.ts'
+import { imageQuotas } from './logic/quotas.ts'
 import { tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
 import { checksumLoop, checksumReconciler } from './reconcile/checksums.ts'
@@ -26,6 +28,7 @@ import { metadefContentRoutes } from './routes/metadef-contents.ts'
 import { metadefNamespaceRoutes } from './routes/metadef-namespaces.ts'
 import { refuseTrailingSlash } from './routes/shared.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { versionRoutes } from './routes/versions.ts'
 
 export type { Bootable, NewSnapshot } from './logic/boot.ts'
@@ -53,7 +56,7 @@ export interface ImageService extends Service {
 /** Image API v2 over the blob store; container images are published in the registry. */
 export function createImage(
   ground: Ground,
-  identity: { readonly authenticate: Authenticate },
+  identity: { readonly authenticate: Authenticate; readonly limits: LimitStore },
   registry: RegistryService,
 ): ImageService {
   const { config, database, blobs, clock, log } = ground
@@ -68,6 +71,7 @@ export function createImage(
     sizeMaxBytes: config.imageSizeMaxBytes,
     outward: outwardRulesOf(config.imageImport),
     region: config.region,
+    quotas: imageQuotas(identity.limits),
   }
   const imports = importReconciler(deps, () => ground.nudge(importLoop))
   const policy = createPolicy([scoped(['project'], imagePolicy)], ground.policyOverrides, ground.config)
@@ -89,6 +93,7 @@ export function createImage(
   imageMemberRoutes(app, deps)
   importRoutes(app, deps, () => ground.nudge(importLoop))
   taskRoutes(app, deps)
+  usageRoutes(app, deps)
   metadefNamespaceRoutes(app, deps)
   metadefContentRoutes(app, deps)
 

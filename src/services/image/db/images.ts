@@ -73,7 +73,7 @@ const phaseOf = (status: Image['status']): ImportPhase | null =>
   status === 'uploading' || status === 'importing' ? status : null
 
 /** All columns but those with ways of their own. */
-const rowOf = (image: Image): Omit<Row, 'retired_ms'> => ({
+const rowOf = (image: Image): Omit<Row, 'retired_ms' | 'copy_count'> => ({
   id: image.id,
   name: image.name,
   status: image.status === 'uploading' || image.status === 'importing' ? 'queued' : image.status,

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db, Migration, Trx } from '../../../platform/db/database.ts'
 
 /** Another copy of an image's data. The one that counts is the image's own `blob_key`. */
@@ -44,6 +45,7 @@ export interface Copy {
 export async function begin(trx: Trx, { imageId, store, key }: Copy): Promise<void> {
   await remove(trx, imageId, store)
   await trx.insertInto('image_locations').values({ image_id: imageId, store, key, is_ready: 0 }).execute()
+  await recount(trx, imageId)
 }
 
 export async function ready(trx: Trx, { imageId, store, key }: Copy): Promise<boolean> {
@@ -59,11 +61,19 @@ export async function ready(trx: Trx, { imageId, store, key }: Copy): Promise<bo
 
 export async function remove(trx: Trx, imageId: string, store: string): Promise<void> {
   await trx.deleteFrom('image_locations').where('image_id', '=', imageId).where('store', '=', store).execute()
+  await recount(trx, imageId)
 }
 
 /** Forgets what was being copied. */
 export async function removeUnready(trx: Trx, imageId: string): Promise<void> {
   await trx.deleteFrom('image_locations').where('image_id', '=', imageId).where('is_ready', '=', 0).execute()
+  await recount(trx, imageId)
+}
+
+/** What the image takes of its owner's quota follows its copies, those under way too. */
+async function recount(trx: Trx, imageId: string): Promise<void> {
+  const copy_count = sql<number>`(select count(*) from image_locations l where l.image_id = ${imageId})`
+  await trx.updateTable('image_images').set({ copy_count }).where('id', '=', imageId).execute()
 }
 
 /** Those that are whole, of many images. */

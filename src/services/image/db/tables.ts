@@ -1,5 +1,6 @@
-import { sql } from 'kysely'
+import { type Generated, sql } from 'kysely'
 import type { Migration } from '../../../platform/db/database.ts'
+import { quotaMigration } from './counters.ts'
 import { importMigration } from './import-tables.ts'
 import { locationsMigration } from './locations.ts'
 import { metadefMigration, metadefSeedMigration } from './metadef-tables.ts'
@@ -43,6 +44,8 @@ export interface ImagesTable {
   /** 1 of a snapshot that Compute makes. */
   is_snapshot: 0 | 1 | null
   retired_ms: number | null
+  /** Rows of `image_locations`. */
+  copy_count: Generated<number>
 }
 
 export interface PropertiesTable {
@@ -175,4 +178,5 @@ export const migrations: readonly Migration[] = [
   importMigration,
   locationsMigration,
   piecesMigration,
+  quotaMigration,
 ]

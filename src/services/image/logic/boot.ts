@@ -3,6 +3,7 @@ import type { Db, Trx } from '../../../platform/db/database.ts'
 import { NotFound } from '../../../platform/errors.ts'
 import * as imageRows from '../db/images.ts'
 import { type Deps, get, type Image, newImage, removeRow, repositoryOf } from './images.ts'
+import { claim } from './quotas.ts'
 
 /** What Compute needs to know of an image. */
 export interface Bootable {
@@ -66,9 +67,13 @@ export interface NewSnapshot {
 }
 
 /** A `queued` private image, for a host to upload to. Answers its id. */
-export async function createSnapshot({ clock }: Pick<Deps, 'clock'>, trx: Trx, wanted: NewSnapshot): Promise<string> {
+export async function createSnapshot(
+  deps: Pick<Deps, 'clock' | 'quotas'>,
+  trx: Trx,
+  wanted: NewSnapshot,
+): Promise<string> {
   const image = {
-    ...newImage(clock.now(), wanted.owner),
+    ...newImage(deps.clock.now(), wanted.owner),
     name: wanted.name,
     isSnapshot: true,
     visibility: 'private' as const,
@@ -78,6 +83,7 @@ export async function createSnapshot({ clock }: Pick<Deps, 'clock'>, trx: Trx, w
     minRam: wanted.minRamMiB,
     properties: { ...wanted.properties },
   }
+  await claim(deps, trx, image, { count: 1 })
   await imageRows.insert(trx, image)
   return image.id
 }

@@ -17,6 +17,7 @@ import * as pushRows from '../db/pushes.ts'
 import type { Status } from '../db/tables.ts'
 import { parseListing } from './filters.ts'
 import { apply, type Change, refuseReserved } from './patch.ts'
+import { claim, type ImageQuotas } from './quotas.ts'
 import { baseProperties } from './schema.ts'
 
 export type Image = imageRows.Image
@@ -37,6 +38,7 @@ export interface Deps {
   outward: OutwardRules
   /** This cloud's, in the words of the catalog. */
   region: string
+  quotas: ImageQuotas
 }
 
 /** The policy's say on an image. @throws CloudError; `notFound` where the caller may not even know of it. */
@@ -98,7 +100,10 @@ export async function create(deps: Deps, ctx: Context, body: Record<string, unkn
   allowVisibility(image, allow)
   withinLimits(image)
   try {
-    await deps.database.write((trx) => imageRows.insert(trx, image))
+    await deps.database.write(async (trx) => {
+      await claim(deps, trx, image, { count: 1 })
+      await imageRows.insert(trx, image)
+    })
   } catch (thrown) {
     if (violationOf(thrown) !== 'unique') throw thrown
     throw new CloudError('conflict', `Image ID ${image.id} already exists!`, { cause: thrown })

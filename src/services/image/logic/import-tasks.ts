@@ -9,6 +9,7 @@ import * as locationRows from '../db/locations.ts'
 import * as pieceRows from '../db/pieces.ts'
 import { type Deps, dropFiles, type Image, repositoryOf } from './images.ts'
 import { type Task, unstage } from './imports.ts'
+import { claim } from './quotas.ts'
 import { activate, examine, keyPrefix, receive, refuseTooLarge, slimmed } from './uploads.ts'
 
 /** Upstream's `task_time_to_live`: how long an ended task can still be read. */
@@ -75,6 +76,7 @@ async function download(deps: Deps, id: string, uri: string, signal: AbortSignal
       await database.write(async (trx) => {
         const image = await imageRows.find(trx, id)
         if (image?.status !== 'importing') throw gone(id)
+        await claim(deps, trx, image, { stagedBytes: fetched.length })
         await imageRows.save(trx, { ...image, uploadKey: key })
       })
       const { size, md5, sha512 } = await receive(deps, fetched.body, key)
@@ -84,6 +86,7 @@ async function download(deps: Deps, id: string, uri: string, signal: AbortSignal
       await database.write(async (trx) => {
         const image = await imageRows.find(trx, id)
         if (image?.status !== 'importing' || image.uploadKey !== key) throw gone(id)
+        await claim(deps, trx, image, { stagedBytes: size })
         await importRows.insertStaging(trx, staging)
         await imageRows.save(trx, { ...image, size, updatedAt: clock.now() })
       })
@@ -146,7 +149,11 @@ async function copyTo(deps: Deps, task: Task, from: string, stores: readonly str
   for (const store of stores) {
     const copy = { imageId: task.imageId, store, key: blobs.newKey(keyPrefix, store) }
     await database.write(async (trx) => {
-      if (!(await imageRows.find(trx, task.imageId))) throw gone(task.imageId)
+      const image = await imageRows.find(trx, task.imageId)
+      if (!image) throw gone(task.imageId)
+      // An earlier attempt's place is given back first.
+      await locationRows.remove(trx, task.imageId, store)
+      await claim(deps, trx, image, { bytes: image.size })
       await locationRows.begin(trx, copy)
     })
     try {
@@ -171,7 +178,8 @@ async function copyTo(deps: Deps, task: Task, from: string, stores: readonly str
 const inherited = ['hw_', 'trait:', 'os_distro', 'os_secure_boot', 'os_type']
 
 /** The same data as another image of this cloud has: no byte is copied. */
-async function becomeLike({ database, registry, clock }: Deps, task: Task, move: Move): Promise<void> {
+async function becomeLike(deps: Deps, task: Task, move: Move): Promise<void> {
+  const { database, registry, clock } = deps
   const sourceId = task.detail?.sourceId ?? null
   await database.write(async (trx) => {
     const source: Image | undefined = sourceId === null ? undefined : await imageRows.find(trx, sourceId)
@@ -186,6 +194,7 @@ async function becomeLike({ database, registry, clock }: Deps, task: Task, move:
     }
     const own = Object.entries(source.properties).filter(([name]) => inherited.some((start) => name.startsWith(start)))
     const { diskFormat, containerFormat, size, virtualSize, checksum, osHashAlgo, osHashValue } = source
+    await claim(deps, trx, image, { bytes: size })
     await imageRows.save(trx, {
       ...image,
       ...{ diskFormat, containerFormat, size, virtualSize, checksum, osHashAlgo, osHashValue },

@@ -7,6 +7,7 @@ import { newId } from '../../../platform/ids.ts'
 import * as imageRows from '../db/images.ts'
 import * as importRows from '../db/imports.ts'
 import { type Allow, type Deps, get, type Image, isVisible } from './images.ts'
+import { claim } from './quotas.ts'
 import { wantedStores } from './stores.ts'
 import { keyPrefix, receive, refuseTooLarge } from './uploads.ts'
 
@@ -38,6 +39,7 @@ export async function stage(
         throw new CloudError('conflict', `Image status transition from ${image.status} to uploading is not allowed`)
       }
       refuseTooLarge(deps, announcedBytes)
+      await claim(deps, trx, image, { uploading: 1, stagedBytes: announcedBytes ?? null })
       await imageRows.save(trx, { ...image, status: 'uploading', uploadKey: key, uploader: deps.uploader })
     })
     try {
@@ -48,6 +50,7 @@ export async function stage(
         if (image?.status !== 'uploading' || image.uploadKey !== key) {
           throw new CloudError('gone', `Image ${id} was deleted while its data was being staged.`)
         }
+        await claim(deps, trx, image, { stagedBytes: size })
         await importRows.insertStaging(trx, { imageId: id, key, size, md5, sha512 })
         await imageRows.save(trx, { ...image, size, uploader: null, updatedAt: deps.clock.now() })
       })
@@ -110,6 +113,9 @@ export async function request(
     const source =
       sourceId === undefined ? undefined : await readableSource(deps, trx, ctx, sourceId, parameters, allow)
     const now = deps.clock.now()
+    const isNew = image.status === 'queued'
+    const bytes = name === 'copy-image' ? (image.size ?? 0) * stores.length : image.size
+    await claim(deps, trx, image, { uploading: isNew ? 1 : 0, bytes })
     if (name !== 'copy-image') await imageRows.save(trx, { ...image, status: 'importing', updatedAt: now })
     const isPlain = deps.blobs.stores.length === 1
     await importRows.insertTask(trx, {

@@ -7,6 +7,7 @@ import * as imageRows from '../db/images.ts'
 import * as pieceRows from '../db/pieces.ts'
 import * as pushRows from '../db/pushes.ts'
 import { type Deps, type Image, isVisible, newImage, removeRow, repositoryOf } from './images.ts'
+import { claim } from './quotas.ts'
 import { archiveOf } from './synthetic.ts'
 import { architectureOf } from './uploads.ts'
 
@@ -75,7 +76,9 @@ async function become(deps: Deps, trx: Trx, tagged: Tagged): Promise<void> {
   await deps.registry.link(trx, { from: repository, to, manifest: image.manifest, digests: image.digests })
   const manifest = await deps.registry.findManifest(trx, to, image.manifest)
   if (!manifest) throw new Error(`${to} lacks its manifest`)
-  await imageRows.insert(trx, { ...made, size: archiveOf(manifest).size })
+  const { size } = archiveOf(manifest)
+  await claim(deps, trx, made, { count: 1, bytes: size })
+  await imageRows.insert(trx, { ...made, size })
   await pushRows.insert(trx, { imageId: made.id, repository, tag, digest })
 }
 

@@ -9,6 +9,7 @@ import { type ArchiveIndex, indexArchive } from './archive.ts'
 import { checkClaim, inspectDisk } from './disk-formats.ts'
 import { type Allow, type Deps, dropFiles, get, type Image, repositoryOf } from './images.ts'
 import { adoptLent, commitSlim, dropSlim, type Slim, slim } from './pieces.ts'
+import { claim } from './quotas.ts'
 import { isContainer } from './schema.ts'
 import { type Shared, shareWithBase } from './snapshots.ts'
 import { archiveOf } from './synthetic.ts'
@@ -84,6 +85,7 @@ async function begin(
       throw new CloudError('badRequest', `Properties ${missing.join(', ')} must be set prior to saving data.`)
     }
     refuseTooLarge(deps, announcedBytes)
+    await claim(deps, trx, image, { uploading: 1, bytes: announcedBytes ?? null })
     const saving: Image = { ...image, status: 'saving', uploadKey: key, uploader: deps.uploader }
     await imageRows.save(trx, saving)
     return saving
@@ -187,6 +189,9 @@ export async function activate(
   { index, virtualSize, shared = null, slim: without = null }: Examined,
 ): Promise<string | null> {
   const { registry, clock } = deps
+  // Who sent more than was said, or did not say how much, is refused now.
+  const ownSize = shared ? archiveOf(shared.manifest).size : size
+  await claim(deps, trx, image, { bytes: ownSize * (1 + image.copies.length) })
   const properties = { ...image.properties }
   if (index) {
     properties.architecture ??= architectureOf(index.architecture)
@@ -207,7 +212,7 @@ export async function activate(
   await imageRows.save(trx, {
     ...image,
     status: 'active',
-    size: shared ? archiveOf(shared.manifest).size : size,
+    size: ownSize,
     virtualSize,
     // Of a snapshot they are computed later, over what its download will be.
     checksum: shared ? null : md5,

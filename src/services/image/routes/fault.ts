@@ -20,7 +20,8 @@ const reasons: Readonly<Record<number, string>> = {
  * print the lines. Source: glanceclient, `exc.from_response`; WebOb documentation, "webob.exc".
  */
 export const imageFault: FaultDialect = ({ kind, status, message, rule, validation }) => {
-  const code = kind === 'noSpace' ? 413 : status // upstream's answer to a full disk
+  // Upstream's answer to a full disk and to a full quota.
+  const code = kind === 'noSpace' || kind === 'overQuota' ? 413 : status
   const said = rule
     ? `You are not authorized to complete ${rule} action.`
     : validation
