@@ -66,6 +66,7 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
         return { kid: newest?.kid ?? '', keys: older.length + 1, tokenHours: config.tokenHours }
       },
       explainPolicy: (question) => explainPolicy(control.services, question),
+      explainServer: (server) => control.services.compute.explain(server),
       firstServer: () => control.services.compute.firstNamed(firstServerName),
     }
   } catch (error) {

@@ -268,6 +268,70 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'Memory promised per byte of memory.',
   },
   { key: 'diskAllocationRatio', kind: 'number', fallback: 1, check: above(0), help: 'Disk promised per byte of disk.' },
+  {
+    key: 'scheduler.enabledFilters',
+    kind: 'text',
+    fallback:
+      'ComputeFilter,AvailabilityZoneFilter,SameHostFilter,DifferentHostFilter,ImagePropertiesFilter,' +
+      'ComputeCapabilitiesFilter,ServerGroupAntiAffinityFilter,ServerGroupAffinityFilter',
+    help: 'The filters that hosts must pass, parted by commas; names as in Nova.',
+  },
+  {
+    key: 'scheduler.ramWeightMultiplier',
+    kind: 'number',
+    fallback: 1,
+    help: 'Prefer hosts with more free memory; 0: not at all.',
+  },
+  {
+    key: 'scheduler.cpuWeightMultiplier',
+    kind: 'number',
+    fallback: 1,
+    help: 'Prefer hosts with more free vCPUs; 0: not at all.',
+  },
+  {
+    key: 'scheduler.diskWeightMultiplier',
+    kind: 'number',
+    fallback: 1,
+    help: 'Prefer hosts with more free disk; 0: not at all.',
+  },
+  {
+    key: 'scheduler.ioOpsWeightMultiplier',
+    kind: 'number',
+    fallback: -1,
+    help: 'Prefer hosts with more under way; negative: with less; 0: not at all.',
+  },
+  {
+    key: 'scheduler.softAffinityWeightMultiplier',
+    kind: 'number',
+    fallback: 10,
+    help: 'How much soft affinity weighs; 0: not at all.',
+  },
+  {
+    key: 'scheduler.softAntiAffinityWeightMultiplier',
+    kind: 'number',
+    fallback: 10,
+    help: 'How much soft anti-affinity weighs; 0: not at all.',
+  },
+  {
+    key: 'scheduler.buildFailureWeightMultiplier',
+    kind: 'number',
+    fallback: 1000000,
+    help: 'How much servers made in vain weigh against their host; 0: not at all.',
+  },
+  {
+    key: 'scheduler.maxIoOpsPerHost',
+    kind: 'integer',
+    fallback: 8,
+    check: between(1),
+    help: 'For `IoOpsFilter`: servers of a host that something may be done about at once.',
+  },
+  {
+    key: 'scheduler.maxInstancesPerHost',
+    kind: 'integer',
+    fallback: 50,
+    check: between(1),
+    help: 'For `NumInstancesFilter`: servers that a host may have.',
+  },
   { key: 'quotas.instances', kind: 'integer', fallback: 10, check: between(-1), help: 'Servers a project; -1: any.' },
   { key: 'quotas.cores', kind: 'integer', fallback: 20, check: between(-1), help: 'vCPUs a project; -1: any.' },
   {

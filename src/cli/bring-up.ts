@@ -37,6 +37,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     summary: async () => cloud && { lines: await summaryOf(config, cloud) },
     status: async () => cloud && { ...about(config), ...(await cloud.status()) },
     'rotate-keys': async () => cloud && (await cloud.rotateKeys()),
+    explain: async (server) => cloud && (await cloud.explainServer(String(server))),
     'policy-check': async (question) => cloud && (await cloud.explainPolicy(question as PolicyQuestion)),
     ...(config.faults ? faultAnswers(() => engine?.own ?? null) : {}),
   })

@@ -31,6 +31,14 @@ export interface PolicyAnswer {
   explained: Explained
 }
 
+/** What `berth explain` prints. */
+export interface ServerExplanation {
+  id: string
+  name: string
+  status: string
+  lines: readonly string[]
+}
+
 /** A cloud that runs in this process. */
 export interface RunningCloud {
   /** Closes in reverse order; servers go on running. */
@@ -41,6 +49,8 @@ export interface RunningCloud {
   rotateKeys(): Promise<{ kid: string; keys: number; tokenHours: number }>
   /** Why `rule` allows or refuses. @throws CloudError when there is no such rule, user or project. */
   explainPolicy(question: PolicyQuestion): Promise<PolicyAnswer>
+  /** Why a server, by id or name, is where it is. @throws CloudError when there is none, or several of the name. */
+  explainServer(server: string): Promise<ServerExplanation>
   /** The seeded server; null when there is none (any more). */
   firstServer(): Promise<{ name: string; id: string; status: string; address: string | null } | null>
 }

@@ -59,6 +59,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
     raw: true,
     load: () => import('./policy.ts'),
   },
+  explain: {
+    summary: 'say why a server is on its host, or which filter of which host refused it',
+    flags: place,
+    operand: 'SERVER',
+    load: () => import('./explain.ts'),
+  },
   doctor: {
     summary: 'check this machine, and say what to do about each finding',
     flags: {

@@ -17,6 +17,21 @@ export interface SecurityCompliance {
   readonly changePasswordUponFirstUse: boolean
 }
 
+/** How hosts are chosen; named as in Nova's group `filter_scheduler`. */
+export interface SchedulerConfig {
+  /** Names of filters, parted by commas. */
+  readonly enabledFilters: string
+  readonly ramWeightMultiplier: number
+  readonly cpuWeightMultiplier: number
+  readonly diskWeightMultiplier: number
+  readonly ioOpsWeightMultiplier: number
+  readonly softAffinityWeightMultiplier: number
+  readonly softAntiAffinityWeightMultiplier: number
+  readonly buildFailureWeightMultiplier: number
+  readonly maxIoOpsPerHost: number
+  readonly maxInstancesPerHost: number
+}
+
 /** Everything that can be set. Read once, here; nothing else looks at the environment. */
 export interface Config {
   stateDir: string
@@ -56,6 +71,7 @@ export interface Config {
   cpuAllocationRatio: number
   ramAllocationRatio: number
   diskAllocationRatio: number
+  scheduler: SchedulerConfig
   quotas: { instances: number; cores: number; ramMiB: number; keyPairs: number }
   /** Bytes; 0 for no bound but the disk's. */
   imageSizeMaxBytes: number

@@ -193,6 +193,14 @@ const base: Config = {
   cpuAllocationRatio: 16,
   ramAllocationRatio: 1.5,
   diskAllocationRatio: 1,
+  scheduler: {
+    enabledFilters:
+      'ComputeFilter,AvailabilityZoneFilter,SameHostFilter,DifferentHostFilter,ImagePropertiesFilter,' +
+      'ComputeCapabilitiesFilter,ServerGroupAntiAffinityFilter,ServerGroupAffinityFilter',
+    ...{ ramWeightMultiplier: 1, cpuWeightMultiplier: 1, diskWeightMultiplier: 1, ioOpsWeightMultiplier: -1 },
+    ...{ softAffinityWeightMultiplier: 10, softAntiAffinityWeightMultiplier: 10 },
+    ...{ buildFailureWeightMultiplier: 1_000_000, maxIoOpsPerHost: 8, maxInstancesPerHost: 50 },
+  },
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
   imageSizeMaxBytes: 0,
   imageImport: testConfig.imageImport,

@@ -9,6 +9,9 @@ import type { IdentityService } from '../identity/index.ts'
 import { migrations } from './db/migrations/index.ts'
 import * as serverRows from './db/servers.ts'
 import type { Deps } from './logic/deps.ts'
+import { type Explanation, explain } from './logic/explain.ts'
+import { checkFilters } from './logic/filters.ts'
+import { HostView } from './logic/host-view.ts'
 import * as hostLogic from './logic/hosts.ts'
 import { computeQuotas } from './logic/quotas.ts'
 import * as reports from './logic/reports.ts'
@@ -42,12 +45,14 @@ export interface ComputeService extends Service {
   readonly metadata: Service
   /** The oldest server of this name, in whatever project; null when there is none. */
   firstNamed(name: string): Promise<Glance | null>
+  /** Why a server, by its id or name, is where it is. @throws CloudError `notFound`, `conflict` for several of a name */
+  explain(name: string): Promise<Explanation>
   /** Those of `ids` that servers are made of. */
   imagesInUse(db: Db, ids: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 /** The services below, as far as compute uses them. */
-export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity' | 'quotas' | 'vendorData'> & {
+export type Lower = Omit<Deps, 'ground' | 'bus' | 'identity' | 'quotas' | 'vendorData' | 'hostView'> & {
   readonly identity: Pick<IdentityService, 'authenticate' | 'limits' | 'mintToken' | 'projects'>
   readonly hosts: Hosts
 }
@@ -57,7 +62,9 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
   const { config, bus, log } = ground
   const quotas = computeQuotas(config, lower.identity.limits)
   const vendorData = readVendorData(config.vendorDataFile)
-  const deps: Deps = { ...lower, ground, bus, quotas, vendorData }
+  const hostView = new HostView(lower.hosts, () => ground.clock.nowMs())
+  const deps: Deps = { ...lower, ground, bus, quotas, vendorData, hostView }
+  checkFilters(config.scheduler.enabledFilters)
   const app = createApp({
     service: 'compute',
     dialect: computeFault,
@@ -69,6 +76,9 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
     requestIdHeaders: ['x-compute-request-id'],
   })
   routes(app, deps)
+  app.addHook('onResponse', async ({ method, url }) => {
+    if (method !== 'GET' && /\/os-(services|aggregates)/.test(url)) hostView.forget()
+  })
 
   const serverLoop = serverReconciler(deps)
   const snapshotLoop = snapshotReconciler(deps)
@@ -83,6 +93,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
     bus.subscribe<SnapshotReport>(subjects.snapshotReport, (report) => snapshots.apply(deps, report)),
     lower.hosts.onChange((host) => {
       if (host.role !== 'compute') return
+      hostView.seen(host)
       hostLogic
         .record(deps, host)
         .catch((error) => log.error({ err: error, host: host.name }, 'a host is not recorded'))
@@ -105,5 +116,6 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
       const address = ports.flatMap((port) => port.fixedIps)[0]?.ipAddress ?? null
       return { name, id: server.id, status: statusOf(server), address }
     },
+    explain: (name) => explain(deps, name),
   }
 }

@@ -1,3 +1,4 @@
+import { scoped } from '../../platform/auth/policy.ts'
 import { createPolicy } from '../../platform/auth/policy-engine.ts'
 import { urlOf } from '../../platform/config.ts'
 import type { Db, Trx } from '../../platform/db/database.ts'
@@ -62,7 +63,7 @@ export function createPlacement(ground: Ground, identity: Pick<IdentityService, 
   const app = createApp({
     service: 'placement',
     dialect: placementFault,
-    policy: createPolicy([rules], ground.policyOverrides),
+    policy: createPolicy([scoped(['system', 'project'], rules)], ground.policyOverrides, config),
     authenticate: identity.authenticate,
     identityUrl: `${urlOf(config, 'identity')}/v3`,
     log: ground.log,

@@ -45,6 +45,11 @@ export async function findFirstNamed(db: Db, name: string): Promise<Server | und
   return row && serverOf(row)
 }
 
+export async function listNamed(db: Db, name: string, limit: number): Promise<Server[]> {
+  const query = db.selectFrom('compute_servers').selectAll().where('name', '=', name).where('deleted', '=', notDeleted)
+  return (await query.orderBy('created_at').limit(limit).execute()).map(serverOf)
+}
+
 /** Deleted ones too: their actions stay to be read. */
 export async function findEvenDeleted(db: Db, id: string): Promise<Server | undefined> {
   const row = await db.selectFrom('compute_servers').selectAll().where('id', '=', id).executeTakeFirst()
@@ -81,6 +86,30 @@ export async function unsettled(db: Db, nowMs: number, limit: number): Promise<S
     .limit(limit)
     .execute()
   return rows.map(serverOf)
+}
+
+/** How many servers of each host something is being done about. */
+export async function busyByHost(db: Db): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('compute_servers')
+    .select((eb) => ['host', eb.fn.countAll<number>().as('servers')])
+    .whereRef('seen_generation', '<', 'generation')
+    .where('deleted', '=', notDeleted)
+    .where('host', 'is not', null)
+    .groupBy('host')
+    .execute()
+  return new Map(rows.map((row) => [row.host ?? '', Number(row.servers)]))
+}
+
+/** How many servers a host has. */
+export async function countOn(db: Db, host: string): Promise<number> {
+  const row = await db
+    .selectFrom('compute_servers')
+    .select((eb) => eb.fn.countAll<number>().as('servers'))
+    .where('host', '=', host)
+    .where('deleted', '=', notDeleted)
+    .executeTakeFirstOrThrow()
+  return Number(row.servers)
 }
 
 /** Changes a server that is not deleted. */

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import { type Insertable, type Selectable, sql } from 'kysely'
 import type { Db } from '../../../platform/db/database.ts'
 import type { ServicesTable } from './tables.ts'
 
@@ -21,7 +21,7 @@ export async function nextNumber(db: Db): Promise<number> {
   return Number(row?.last ?? 0) + 1
 }
 
-export async function insert(db: Db, row: ServicesTable): Promise<void> {
+export async function insert(db: Db, row: Insertable<ServicesTable>): Promise<void> {
   await db
     .insertInto('compute_services')
     .values(row)
@@ -35,6 +35,13 @@ export async function update(
   patch: Partial<Pick<ServicesTable, 'disabled' | 'disabled_reason' | 'forced_down'>> & { updated_at: string },
 ): Promise<void> {
   await db.updateTable('compute_services').set(patch).where('id', '=', id).execute()
+}
+
+/** Counts a server that the host could not make; one that it made begins the count anew. */
+export async function countBuild(db: Db, host: string, made: boolean): Promise<void> {
+  const update = db.updateTable('compute_services').where('host', '=', host)
+  if (made) await update.set({ failed_builds: 0 }).where('failed_builds', '>', 0).execute()
+  else await update.set({ failed_builds: sql<number>`failed_builds + 1` }).execute()
 }
 
 export async function remove(db: Db, id: string): Promise<void> {

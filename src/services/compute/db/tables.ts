@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely'
 import type { ServerWish } from '../messages.ts'
 
 /** Nova's `vm_state`: what a server is, as far as the control side knows. */
@@ -161,6 +162,8 @@ export interface ServicesTable {
   disabled: 0 | 1
   disabled_reason: string | null
   forced_down: 0 | 1
+  /** Servers it could not make since the last that it made. */
+  failed_builds: Generated<number>
   created_at: string
   updated_at: string
 }
@@ -281,9 +284,16 @@ export interface GuestDataTable {
   password: string | null
 }
 
+export interface DecisionsTable {
+  server_id: string
+  /** JSON: why the server is where it is. */
+  decision: string
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     compute_servers: ServersTable
+    compute_decisions: DecisionsTable
     compute_server_metadata: ServerMetadataTable
     compute_server_tags: ServerTagsTable
     compute_flavors: FlavorsTable

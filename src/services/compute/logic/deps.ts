@@ -6,6 +6,7 @@ import type { Bootable, ImageService } from '../../image/index.ts'
 import type { NetworkService } from '../../network/index.ts'
 import type { PlacementService } from '../../placement/index.ts'
 import type { RegistryService } from '../../registry/index.ts'
+import type { HostView } from './host-view.ts'
 import type { ComputeQuotas } from './quotas.ts'
 
 export type BootableImage = Bootable
@@ -42,4 +43,5 @@ export interface Deps {
   readonly quotas: ComputeQuotas
   /** What the operator tells every server; an empty object unless set. */
   readonly vendorData: unknown
+  readonly hostView: HostView
 }

@@ -4,6 +4,7 @@ import * as actionRows from '../db/actions.ts'
 import * as migrationRows from '../db/migrations.ts'
 import type { Server } from '../db/servers.ts'
 import * as serverRows from '../db/servers.ts'
+import * as serviceRows from '../db/services.ts'
 import { type HostInventory, type ServerReport, subjects } from '../messages.ts'
 import type { Deps } from './deps.ts'
 import * as interfaces from './interfaces.ts'
@@ -46,6 +47,9 @@ async function write(deps: Deps, known: Server, report: ServerReport, inventory:
         return { ...verdict, patch: { generation: server.generation + 1, updatedAt: moment.at }, retryInMs: null }
       }
       await serverRows.update(trx, server.id, patch)
+      if (server.vmState === 'building' && finished) {
+        await serviceRows.countBuild(trx, report.host, finished.problem === null)
+      }
       replugged = await follow(deps, trx, server, patch, moment.at)
       if (finished && server.actionId) await actionRows.finish(trx, server.actionId, moment.at, finished.problem)
     }

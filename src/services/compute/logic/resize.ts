@@ -10,8 +10,8 @@ import { record } from './actions.ts'
 import { checkLock, checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
 import { admitMore } from './quotas.ts'
+import { resourcesOf } from './resources.ts'
 import { noValidHost } from './scheduler.ts'
-import { resourcesOf } from './servers.ts'
 import { power } from './states.ts'
 
 type Server = serverRows.Server

@@ -1,132 +1,295 @@
 import type { Trx } from '../../../platform/db/database.ts'
-import type { Refusal } from '../../placement/index.ts'
-import * as aggregateRows from '../db/aggregates.ts'
-import * as serviceRows from '../db/services.ts'
-import type { ComputeFacts } from '../messages.ts'
-import type { BootableImage, Deps } from './deps.ts'
+import type { HostRoom } from '../../placement/index.ts'
+import * as groupRows from '../db/server-groups.ts'
+import * as serverRows from '../db/servers.ts'
+import { countBy, type Decision, mostBest, noHost } from './decisions.ts'
+import type { Deps } from './deps.ts'
+import { boundOf, capabilitiesOf, type HostRefusal, nearby, standingRefusal, type Wanted } from './filters.ts'
+import { hostQuery } from './host-query.ts'
+import type { HostState } from './host-view.ts'
+import { resourcesOf, traitRefusal } from './resources.ts'
+import { byId as groupOf, refuses, type ServerGroup } from './server-groups.ts'
+import { type Open, weigh, weighersFor } from './weighers.ts'
 
-/** The zone of every host that was put into no other. */
-export const defaultZone = 'nova'
+export { noValidHost } from './decisions.ts'
+export type { HostRefusal } from './filters.ts'
+export { defaultZone } from './host-view.ts'
 
-export interface Placement {
-  zone: string | null
-  /** An administrator's choice of host; it also overrules that the host is disabled. */
-  forcedHost: string | null
-  image: Pick<BootableImage, 'properties'>
+/** What servers ask of their hosts, hints included. */
+export interface Placing extends Wanted {
+  userId: string
+  resources: ReadonlyMap<string, number>
+  group?: ServerGroup | null
   /** Hosts of the servers named by a hint; null when none was. */
   sameHost?: readonly string[] | null
   differentHost?: readonly string[] | null
+  hints?: { query?: string; build_near_host_ip?: string; cidr?: string }
+  /** Hosts that will not do for other reasons. */
+  notOn?: readonly string[]
 }
 
-/** Why one host will not do: the filter, and what it found. */
-export interface HostRefusal {
-  host: string
-  filter: string
-  reason: string
+export interface Placed {
+  /** Server → host, for those that found one, always the first ones of the list. */
+  placed: Map<string, HostState>
+  decisions: Map<string, Decision>
+  /** When some found none: every host with what refused it. */
+  refused: HostRefusal[]
 }
 
-interface Candidate {
-  host: string
-  up: boolean
-  disabled: boolean
-  disabledReason: string | null
-  forcedDown: boolean
-  zone: string
-  architecture: string | undefined
+/** Verdicts of the standing filters by the shape of the request; void with the hosts they were made of. */
+interface Standing {
+  passed: HostState[]
+  refused: HostRefusal[]
+}
+const standings = new WeakMap<Deps['hostView'], { epoch: number; byShape: Map<string, Standing> }>()
+const mostShapes = 500
+
+export const enabledFilters = (deps: Deps): ReadonlySet<string> =>
+  new Set(deps.ground.config.scheduler.enabledFilters.split(',').map((name) => name.trim()))
+
+async function standing(deps: Deps, trx: Trx, wanted: Wanted): Promise<Standing> {
+  const hosts = await deps.hostView.list(trx)
+  let known = standings.get(deps.hostView)
+  if (known?.epoch !== deps.hostView.epoch || known.byShape.size > mostShapes) {
+    known = { epoch: deps.hostView.epoch, byShape: new Map() }
+    standings.set(deps.hostView, known)
+  }
+  const { projectId, zone, forcedHost, image, flavor } = wanted
+  const shape = JSON.stringify([projectId, zone, forcedHost, image.properties, flavor.name, flavor.extraSpecs])
+  const found = known.byShape.get(shape)
+  if (found) return found
+  const enabled = enabledFilters(deps)
+  const made: Standing = { passed: [], refused: [] }
+  for (const host of hosts) {
+    const refusal = standingRefusal(host, wanted, enabled)
+    if (refusal) made.refused.push(refusal)
+    else made.passed.push(host)
+  }
+  known.byShape.set(shape, made)
+  return made
 }
 
-/** A filter gives the reason for a refusal, or null. In the order of what to mend first. */
-const filters: readonly [name: string, (host: Candidate, wanted: Placement) => string | null][] = [
-  [
-    'ForcedHost',
-    ({ host }, { forcedHost }) => (forcedHost && host !== forcedHost ? `${forcedHost} was asked for` : null),
-  ],
-  [
-    'ComputeFilter',
-    (host, { forcedHost }) => {
-      if (host.forcedDown) return 'its service was forced down'
-      if (!host.up) return 'its service has not been heard of lately'
-      if (host.disabled && !forcedHost) return `its service is disabled (${host.disabledReason ?? 'no reason given'})`
-      return null
-    },
-  ],
-  [
-    'AvailabilityZoneFilter',
-    (host, { zone }) => (zone && host.zone !== zone ? `wanted ${zone}, is in ${host.zone}` : null),
-  ],
-  [
-    'SameHostFilter',
-    ({ host }, { sameHost }) =>
-      sameHost && !sameHost.includes(host) ? 'no server of the hint same_host is on it' : null,
-  ],
-  [
-    'DifferentHostFilter',
-    ({ host }, { differentHost }) =>
-      differentHost?.includes(host) ? 'a server of the hint different_host is on it' : null,
-  ],
-  ['ImagePropertiesFilter', (host, { image }) => imageMismatch(host, image.properties)],
-]
-
-/** Sorts the hosts into those that may be asked for room, and those refused with the first filter's reason. */
+/** The hosts that the standing filters let pass, and the others with the first filter's reason. */
 export async function candidates(
   deps: Deps,
   trx: Trx,
-  wanted: Placement,
+  asked: Pick<Wanted, 'zone' | 'forcedHost' | 'image'> & Partial<Wanted>,
 ): Promise<{ hosts: string[]; refused: HostRefusal[]; zones: Map<string, string> }> {
-  const services = new Map((await serviceRows.list(trx)).map((service) => [service.host, service]))
-  const zones = await aggregateRows.zones(trx)
-  const hosts: string[] = []
-  const refused: HostRefusal[] = []
-  for (const host of await deps.hosts.list('compute', trx)) {
-    const service = services.get(host.name)
-    const candidate: Candidate = {
-      host: host.name,
-      up: deps.hosts.isUp(host),
-      disabled: service?.disabled === 1,
-      disabledReason: service?.disabled_reason ?? null,
-      forcedDown: service?.forced_down === 1,
-      zone: zones.get(host.name) ?? defaultZone,
-      architecture: (host.facts as Partial<ComputeFacts>).architecture,
+  const wanted: Wanted = { projectId: '', flavor: { name: '', extraSpecs: {} }, ...asked }
+  const { passed, refused } = await standing(deps, trx, wanted)
+  const zones = new Map((await deps.hostView.list(trx)).map(({ name, zone }) => [name, zone]))
+  return { hosts: passed.map(({ name }) => name), refused, zones }
+}
+
+/**
+ * Finds each server a host and claims its room there, in the caller's transaction: filters, then weights, then the claim,
+ * which decides. Nothing is queried as a rule but by the claim itself; only when nothing seems free are the hosts' rooms
+ * read anew, once.
+ */
+export async function schedule(deps: Deps, trx: Trx, wanted: Placing, serverIds: readonly string[]): Promise<Placed> {
+  const { passed, refused } = await standing(deps, trx, wanted)
+  const enabled = enabledFilters(deps)
+  const judge = momentaryJudge(deps, trx, wanted, enabled)
+  const weighers = weighersFor(deps.ground.config.scheduler, wanted.group ?? null)
+  const result: Placed = { placed: new Map(), decisions: new Map(), refused: [] }
+  const hosts = passed.length + refused.length
+  const at = deps.ground.clock.now()
+  let fresh = false
+  for (const id of serverIds) {
+    for (;;) {
+      const rooms = await deps.placement.rooms(trx)
+      const { open, refused: now, lacking } = judge.open(passed, rooms)
+      const weighed = weigh(weighers, open, deps.hostView.hasMultipliers)
+      const chosen = await choose(open, weighed.totals, judge, now)
+      if (chosen === null) {
+        if (!fresh) {
+          await deps.placement.rooms(trx, 'fresh')
+          fresh = true
+          continue
+        }
+        result.refused = [...lacking.map((room) => lackOf(deps, room, wanted.resources)), ...now, ...refused]
+        result.decisions.set(id, noHost(at, hosts, result.refused))
+        return result
+      }
+      const { state, room } = open[chosen]!
+      if (!(await deps.placement.take(trx, room, { ...wanted, id }))) continue
+      state.ioOps++
+      judge.placed(state.name)
+      result.placed.set(id, state)
+      const best = top(weighed.totals, chosen).map((i) => ({
+        ...{ host: open[i]!.state.name, weight: round(weighed.totals[i]!) },
+        parts: Object.fromEntries(
+          weighers.map(({ name }, w) => {
+            const { found, weight } = weighed.part(w, i)
+            return [name, { found, weight: round(weight) }]
+          }),
+        ),
+      }))
+      const refusedBy = countBy([...refused, ...now])
+      if (lacking.length > 0) refusedBy.Placement = (refusedBy.Placement ?? 0) + lacking.length
+      const some = lacking.slice(0, mostBest).map((each) => lackOf(deps, each, wanted.resources))
+      result.decisions.set(id, {
+        ...{ at, host: state.name, hosts, open: open.length, best, refusedBy },
+        refused: [...some, ...now, ...refused].slice(0, mostBest),
+      })
+      break
     }
-    const refusal = filters
-      .map(([filter, refuses]) => ({ host: host.name, filter, reason: refuses(candidate, wanted) }))
-      .find((r): r is HostRefusal => r.reason !== null)
-    if (refusal) refused.push(refusal)
-    else hosts.push(host.name)
   }
-  return { hosts, refused, zones }
+  return result
 }
 
-/** Names that mean the same machine. */
-const architectures: Readonly<Record<string, string>> = {
-  amd64: 'x86_64',
-  x64: 'x86_64',
-  arm64: 'aarch64',
-  i386: 'i686',
-  x86: 'i686',
-}
-const canonical = (architecture: string): string => {
-  const name = architecture.toLowerCase()
-  return architectures[name] ?? name
+/** Without making anything: this is asked of every host for every server. */
+function fits({ rooms }: HostRoom, resources: ReadonlyMap<string, number>): boolean {
+  for (const [name, wanted] of resources) {
+    if (wanted === 0) continue
+    const room = rooms.get(name)
+    if (!room || room.used + wanted > room.capacity) return false
+  }
+  return true
 }
 
-/** Source: Compute admin guide, "ImagePropertiesFilter"; the values are those of Nova's old Docker driver. */
-function imageMismatch({ architecture }: Candidate, properties: Readonly<Record<string, string>>): string | null {
-  const wantedType = properties.img_hv_type ?? properties.hypervisor_type
-  if (wantedType && wantedType.toLowerCase() !== 'docker') return `hypervisor_type: wanted ${wantedType}, is docker`
-  const mode = properties.hw_vm_mode ?? properties.vm_mode
-  if (mode && mode.toLowerCase() !== 'exe') return `vm_mode: wanted ${mode}, is exe`
-  const wanted = properties.hw_architecture ?? properties.architecture
-  if (!wanted || !architecture) return null
-  const runs = canonical(architecture)
-  const fits = canonical(wanted) === runs || (canonical(wanted) === 'i686' && runs === 'x86_64')
-  return fits ? null : `architecture: wanted ${wanted}, is ${runs}`
+function lackOf(deps: Deps, room: HostRoom, resources: ReadonlyMap<string, number>): HostRefusal {
+  const lacks = deps.placement.lacks(room, resources)
+  const reason = lacks.map((r) => `${r.resourceClass}: wanted ${r.wanted}, free ${r.free} of ${r.capacity}`).join(', ')
+  return { host: room.name, filter: 'Placement', reason }
 }
 
-/** The sentence of a server's fault when no host would have it: each host, what refused it, and by how much. */
-export function noValidHost(refused: readonly HostRefusal[], short: readonly Refusal[]): string {
-  const rooms = short.map((r) => `${r.host}: ${r.resourceClass}: wanted ${r.wanted}, free ${r.free} of ${r.capacity}`)
-  const others = refused.map((r) => `${r.host}: ${r.filter}: ${r.reason}`)
-  const reasons = [...rooms, ...others]
-  return `No valid host was found. ${reasons.length > 0 ? reasons.join('; ') : 'No compute host has reported yet.'}`
+/** What the hint `query` may ask of the room that is left. */
+function figures({ rooms }: HostRoom): Record<string, number> {
+  const free = (name: string) => {
+    const room = rooms.get(name)
+    return room ? room.capacity - room.used : 0
+  }
+  return {
+    ...{ free_ram_mb: free('MEMORY_MB'), free_disk_mb: free('DISK_GB') * 1024 },
+    ...{ vcpus_total: rooms.get('VCPU')?.capacity ?? 0, vcpus_used: rooms.get('VCPU')?.used ?? 0 },
+  }
+}
+
+const round = (value: number): number => Math.round(value * 1e6) / 1e6
+
+/** The heaviest that the costlier filters let pass too; null when none is left. */
+async function choose(
+  open: readonly Open[],
+  totals: Float64Array,
+  judge: ReturnType<typeof momentaryJudge>,
+  refused: HostRefusal[],
+): Promise<number | null> {
+  const out = new Set<number>()
+  for (;;) {
+    let best = -1
+    for (let i = 0; i < totals.length; i++) {
+      if ((best < 0 || totals[i]! > totals[best]!) && !out.has(i)) best = i
+    }
+    if (best < 0) return null
+    const refusal = await judge.full(open[best]!.state)
+    if (refusal === null) return best
+    refused.push(refusal)
+    out.add(best)
+  }
+}
+
+/** The chosen one and the next best. */
+function top(totals: Float64Array, chosen: number): number[] {
+  const found = [chosen]
+  while (found.length < Math.min(mostBest, totals.length)) {
+    let best = -1
+    for (let i = 0; i < totals.length; i++) {
+      if ((best < 0 || totals[i]! > totals[best]!) && !found.includes(i)) best = i
+    }
+    found.push(best)
+  }
+  return found
+}
+
+/** The filters that look at this very request and moment, in two rounds: cheap ones for all hosts, then for the best. */
+function momentaryJudge(deps: Deps, trx: Trx, wanted: Placing, enabled: ReadonlySet<string>) {
+  const { group = null, sameHost, differentHost, hints = {}, notOn, resources } = wanted
+  const holding = new Map<string, number>()
+  const mine = new Map<string, number>()
+  for (const { host } of group?.members ?? []) if (host !== null) holding.set(host, (holding.get(host) ?? 0) + 1)
+  const query = hints.query === undefined || !enabled.has('JsonFilter') ? null : hostQuery(hints.query)
+  const near = enabled.has('SimpleCIDRAffinityFilter') ? hints.build_near_host_ip : undefined
+  const plain = !group && !sameHost && !differentHost && !query && near === undefined && !notOn
+  const groupFilter = group?.policy.endsWith('anti-affinity')
+    ? 'ServerGroupAntiAffinityFilter'
+    : 'ServerGroupAffinityFilter'
+  const traits = traitRefusal(wanted)
+  const { maxIoOpsPerHost, maxInstancesPerHost } = deps.ground.config.scheduler
+
+  const hinted = (state: HostState, room: HostRoom, members: number): [filter: string, reason: string] | null => {
+    const there = holding.get(state.name) ?? 0
+    if (notOn?.includes(state.name)) return ['NotOn', 'the server is on it']
+    if (sameHost && enabled.has('SameHostFilter') && !sameHost.includes(state.name)) {
+      return ['SameHostFilter', 'no server of the hint same_host is on it']
+    }
+    if (enabled.has('DifferentHostFilter') && differentHost?.includes(state.name)) {
+      return ['DifferentHostFilter', 'a server of the hint different_host is on it']
+    }
+    const reason = group && enabled.has(groupFilter) ? refuses(group, there, members - there) : null
+    if (reason) return [groupFilter, reason]
+    if (near !== undefined) {
+      const far = nearby(state, near, hints.cidr ?? '/24')
+      if (far) return ['SimpleCIDRAffinityFilter', far]
+    }
+    if (query && !query({ ...capabilitiesOf(state), ...figures(room) })) return ['JsonFilter', 'the query says no']
+    return null
+  }
+
+  return {
+    open(passed: readonly HostState[], rooms: ReadonlyMap<string, HostRoom>) {
+      const open: Open[] = []
+      const lacking: HostRoom[] = []
+      const refused: HostRefusal[] = []
+      const members = [...holding.values()].reduce((sum, count) => sum + count, 0)
+      for (const state of passed) {
+        const host = state.name
+        const room = rooms.get(host)
+        const refusal = room === undefined || plain ? null : hinted(state, room, members)
+        const trait = room && traits(room)
+        if (room === undefined) refused.push({ host, filter: 'Placement', reason: 'it has not told what it has' })
+        else if (refusal) refused.push({ host, filter: refusal[0], reason: refusal[1] })
+        else if (trait) refused.push({ host, filter: 'Placement', reason: trait })
+        else if (fits(room, resources)) open.push({ state, room, there: holding.get(host) ?? 0 })
+        else lacking.push(room)
+      }
+      return { open, refused, lacking }
+    },
+    async full(state: HostState): Promise<HostRefusal | null> {
+      const io = enabled.has('AggregateIoOpsFilter')
+      if (io || enabled.has('IoOpsFilter')) {
+        const most = boundOf(state, 'max_io_ops_per_host', maxIoOpsPerHost, io)
+        const filter = io ? 'AggregateIoOpsFilter' : 'IoOpsFilter'
+        if (state.ioOps >= most) return { host: state.name, filter, reason: `${state.ioOps} under way of ${most}` }
+      }
+      const perAggregate = enabled.has('AggregateNumInstancesFilter')
+      if (perAggregate || enabled.has('NumInstancesFilter')) {
+        const most = boundOf(state, 'max_instances_per_host', maxInstancesPerHost, perAggregate)
+        const there = (await serverRows.countOn(trx, state.name)) + (mine.get(state.name) ?? 0)
+        const filter = perAggregate ? 'AggregateNumInstancesFilter' : 'NumInstancesFilter'
+        if (there >= most) return { host: state.name, filter, reason: `${there} servers of ${most}` }
+      }
+      return null
+    },
+    placed(host: string) {
+      holding.set(host, (holding.get(host) ?? 0) + 1)
+      mine.set(host, (mine.get(host) ?? 0) + 1)
+    },
+  }
+}
+
+/** What a server that is there asks of another host. */
+export async function placingOf(
+  trx: Trx,
+  server: serverRows.Server,
+  where: { zone: string | null; forcedHost: string | null; notOn?: readonly string[] },
+): Promise<Placing> {
+  const groupId = await groupRows.ofServer(trx, server.id)
+  const group = groupId === null ? null : await groupOf(trx, groupId)
+  return {
+    ...where,
+    ...{ projectId: server.projectId, userId: server.userId, image: server.image, flavor: server.flavor },
+    resources: resourcesOf(server.flavor),
+    group: group && { ...group, members: group.members.filter(({ id }) => id !== server.id) },
+  }
 }

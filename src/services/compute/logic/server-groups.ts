@@ -38,6 +38,12 @@ export async function get(db: Db, ctx: Context, id: string): Promise<ServerGroup
   return (await whole(db, [row]))[0]!
 }
 
+/** Whosever it is; null when it is not there. */
+export async function byId(db: Db, id: string): Promise<ServerGroup | null> {
+  const row = await rows.find(db, id)
+  return row ? (await whole(db, [row]))[0]! : null
+}
+
 export async function list(
   db: Db,
   projectId: string | null,

@@ -6,6 +6,7 @@ import { faultPoint } from '../../../platform/faults.ts'
 import { newId } from '../../../platform/ids.ts'
 import * as actionRows from '../db/actions.ts'
 import * as aggregateRows from '../db/aggregates.ts'
+import * as decisionRows from '../db/decisions.ts'
 import * as flavorRows from '../db/flavors.ts'
 import * as guestRows from '../db/guest-data.ts'
 import * as keypairRows from '../db/keypairs.ts'
@@ -14,13 +15,14 @@ import * as metadataRows from '../db/server-metadata.ts'
 import * as tagRows from '../db/server-tags.ts'
 import * as serverRows from '../db/servers.ts'
 import { record } from './actions.ts'
-import { claimForGroup } from './choose-hosts.ts'
+import { refusalTable } from './decisions.ts'
 import type { BootableImage, Deps, WantedNetworks, WantedPlugs } from './deps.ts'
 import { checkImage, imageOf } from './images.ts'
 import { hostnameOf } from './names.ts'
 import { checkFiles } from './personality.ts'
 import { admit, limitsOf } from './quotas.ts'
-import { candidates, defaultZone, noValidHost } from './scheduler.ts'
+import { resourcesOf } from './resources.ts'
+import { defaultZone, noValidHost, type Placing, schedule } from './scheduler.ts'
 import { forServers } from './server-groups.ts'
 import { power } from './states.ts'
 
@@ -50,6 +52,7 @@ export interface NewServers {
   groupId: string | null
   sameHostAs: readonly string[]
   differentHostFrom: readonly string[]
+  hints: NonNullable<Placing['hints']>
   /** May this caller use a flavor whose disk is 0? */
   zeroDiskAllowed: boolean
 }
@@ -177,52 +180,55 @@ async function place(
   rows: readonly NewRow[],
   image: BootableImage,
 ): Promise<NewRow[]> {
-  const { hosts, refused, zones } = await candidates(deps, trx, {
-    zone: wanted.zone,
-    forcedHost: wanted.forcedHost,
-    image,
-    sameHost: await hostsOf(trx, wanted.sameHostAs),
-    differentHost: await hostsOf(trx, wanted.differentHostFrom),
-  })
   const [first] = rows
   if (!first) return []
   const { flavor, createdAt: at } = first
   const ids = rows.map((row) => row.id)
-  const claim = { projectId: first.projectId, userId: first.userId, resources: resourcesOf(flavor) }
-  const group = wanted.groupId && (await forServers(deps, trx, ctx, wanted.groupId, rows.length))
-  const claimed = group
-    ? await claimForGroup(deps, trx, group, ids, hosts, claim)
-    : { ...(await deps.placement.claim(trx, { ...claim, consumerIds: ids, candidates: hosts })), refused: [] }
-  const enough = claimed.placed.size >= wanted.minCount
+  const group = wanted.groupId === null ? null : await forServers(deps, trx, ctx, wanted.groupId, rows.length)
+  const { placed, decisions, refused } = await schedule(
+    deps,
+    trx,
+    {
+      ...{ projectId: first.projectId, userId: first.userId, zone: wanted.zone, forcedHost: wanted.forcedHost },
+      ...{ image, flavor, resources: resourcesOf(flavor), group, hints: wanted.hints },
+      sameHost: await hostsOf(trx, wanted.sameHostAs),
+      differentHost: await hostsOf(trx, wanted.differentHostFrom),
+    },
+    ids,
+  )
+  const enough = placed.size >= wanted.minCount
   // More than the least that was asked for is a wish: what finds no room is not made.
-  const made = enough ? rows.filter((row) => claimed.placed.has(row.id)) : rows
+  const made = enough ? rows.filter((row) => placed.has(row.id)) : rows
   const event = { action: 'create', event: 'compute__do_build_and_run_instance', at }
   const actions = await record(
     trx,
     ctx,
-    made.map((row) => ({ ...row, host: claimed.placed.get(row.id) ?? null })),
+    made.map((row) => ({ ...row, host: placed.get(row.id)?.name ?? null })),
     event,
   )
   if (enough) {
+    await decisionRows.put(trx, new Map([...decisions].filter(([id]) => placed.has(id))))
     return made.map((row) => ({
       ...row,
-      host: claimed.placed.get(row.id) ?? null,
-      availabilityZone: zones.get(claimed.placed.get(row.id) ?? '') ?? defaultZone,
+      host: placed.get(row.id)?.name ?? null,
+      availabilityZone: placed.get(row.id)?.zone ?? defaultZone,
       taskState: 'spawning' as const,
       actionId: actions.get(row.id) ?? null,
     }))
   }
   // A wrong network is still the caller's mistake, to be told at once.
   await deps.network.checkNetworks(trx, ctx, plugsOf(first, wanted))
-  for (const id of claimed.placed.keys()) await deps.placement.release(trx, id)
-  const message = noValidHost([...refused, ...claimed.refused], claimed.refusals)
+  for (const id of placed.keys()) await deps.placement.release(trx, id)
+  const message = noValidHost(refused)
+  const decision = [...decisions.values()].at(-1)
+  if (decision) await decisionRows.put(trx, new Map(made.map(({ id }) => [id, decision])))
   for (const id of actions.values()) await actionRows.finish(trx, id, at, message)
   return made.map((row) => ({
     ...row,
     vmState: 'error' as const,
     taskState: null,
     seenGeneration: row.generation,
-    fault: { code: 500, message, created: at },
+    fault: { code: 500, message, details: refusalTable(refused), created: at },
   }))
 }
 
@@ -232,14 +238,6 @@ async function hostsOf(trx: Trx, serverIds: readonly string[]): Promise<string[]
   const servers = await serverRows.listByIds(trx, serverIds)
   return servers.flatMap(({ host, deleted }) => (host === null || deleted ? [] : [host]))
 }
-
-/** What one server of a flavor holds of its host. */
-export const resourcesOf = (flavor: serverRows.ServerFlavor): Map<string, number> =>
-  new Map([
-    ['VCPU', flavor.vcpus],
-    ['MEMORY_MB', flavor.memoryMiB],
-    ['DISK_GB', flavor.diskGiB + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024)],
-  ])
 
 const plugsOf = (server: NewRow, { networks, securityGroups }: NewServers): WantedPlugs => ({
   serverId: server.id,

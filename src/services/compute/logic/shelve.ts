@@ -3,14 +3,14 @@ import type { Trx } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import { newId } from '../../../platform/ids.ts'
+import * as decisionRows from '../db/decisions.ts'
 import * as serverRows from '../db/servers.ts'
 import * as snapshotRows from '../db/snapshots.ts'
 import { record } from './actions.ts'
 import { checkLock, checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
 import { imageOf } from './images.ts'
-import { candidates, noValidHost } from './scheduler.ts'
-import { resourcesOf } from './servers.ts'
+import { noValidHost, placingOf, schedule } from './scheduler.ts'
 import { propertiesOf } from './snapshot-properties.ts'
 
 type Server = serverRows.Server
@@ -113,19 +113,18 @@ export async function unshelve(
     if (image.reference === null) {
       throw new CloudError('conflict', `The image ${shelvedImageId} of the shelved instance ${id} is gone.`)
     }
-    const found = await candidates(deps, trx, { zone: wanted.zone, forcedHost: wanted.host, image })
-    const { placed, refusals } = await deps.placement.claim(trx, {
-      ...{ consumerIds: [id], projectId: server.projectId, userId: server.userId },
-      ...{ resources: resourcesOf(server.flavor), candidates: found.hosts },
-    })
-    const host = placed.get(id)
-    if (!host) throw new CloudError('conflict', noValidHost(found.refused, refusals))
+    const asked = await placingOf(trx, server, { zone: wanted.zone, forcedHost: wanted.host })
+    const { placed, refused, decisions } = await schedule(deps, trx, { ...asked, image }, [id])
+    const chosen = placed.get(id)
+    if (!chosen) throw new CloudError('conflict', noValidHost(refused))
+    await decisionRows.put(trx, decisions)
+    const host = chosen.name
     await deps.network.moveServer(trx, id, host)
     const event = { action: 'unshelve', event: 'compute_unshelve_instance', at }
     const actions = await record(trx, ctx, [{ ...server, host }], event)
     await serverRows.update(trx, id, {
       ...{ host, image: imageOf(image), wish: 'running', goal: null, taskState: 'unshelving' },
-      availabilityZone: found.zones.get(host) ?? server.availabilityZone,
+      availabilityZone: chosen.zone,
       ...{ generation: server.generation + 1, tries: 0, retryAtMs: null, fault: null },
       ...{ actionId: actions.get(id) ?? null, updatedAt: at },
     })

@@ -28,6 +28,9 @@ interface Hinted {
   group?: string
   same_host?: string | string[]
   different_host?: string | string[]
+  query?: string | unknown[]
+  build_near_host_ip?: string
+  cidr?: string
 }
 
 interface NewServerBody {
@@ -72,6 +75,9 @@ const Hints = Type.Object({
   group: Type.Optional(Uuid),
   same_host: Type.Optional(Ids),
   different_host: Type.Optional(Ids),
+  query: Type.Optional(Type.Union([Type.String(), Type.Array(Type.Unknown())])),
+  build_near_host_ip: Type.Optional(Type.String()),
+  cidr: Type.Optional(Type.String({ pattern: '^/[0-9a-f.:]+$' })),
 })
 
 /** Breakpoints are those microversions at which the body changed. */
@@ -209,7 +215,12 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
   }
 }
 
-const hintsOf = ({ group, same_host = [], different_host = [] }: Hinted) => ({
+const hintsOf = ({ group, same_host = [], different_host = [], query, build_near_host_ip, cidr }: Hinted) => ({
+  hints: {
+    ...(query === undefined ? {} : { query: typeof query === 'string' ? query : JSON.stringify(query) }),
+    ...(build_near_host_ip === undefined ? {} : { build_near_host_ip }),
+    ...(cidr === undefined ? {} : { cidr }),
+  },
   groupId: group === undefined ? null : dashed(group),
   sameHostAs: [same_host].flat().map(dashed),
   differentHostFrom: [different_host].flat().map(dashed),
