@@ -19,15 +19,21 @@ import { networksReconciler } from './reconcile/networks.ts'
 import { portsReconciler } from './reconcile/ports.ts'
 import { listen } from './reconcile/reports.ts'
 import { routersReconciler } from './reconcile/routers.ts'
+import { addressGroupRoutes, addressScopeRoutes } from './routes/address-plans.ts'
+import { agentRoutes } from './routes/agents.ts'
+import { autoTopologyRoutes } from './routes/auto-topology.ts'
 import { extensionRoutes } from './routes/extensions.ts'
 import { networkFault } from './routes/fault.ts'
 import { floatingIpRoutes } from './routes/floating-ips.ts'
+import { ipAvailabilityRoutes } from './routes/ip-availability.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { portRoutes } from './routes/ports.ts'
 import { quotaRoutes } from './routes/quotas.ts'
+import { rbacPolicyRoutes } from './routes/rbac-policies.ts'
 import { routerRoutes } from './routes/routers.ts'
 import { securityGroupRuleRoutes } from './routes/security-group-rules.ts'
 import { securityGroupRoutes } from './routes/security-groups.ts'
+import { subnetPoolRoutes } from './routes/subnet-pools.ts'
 import { subnetRoutes } from './routes/subnets.ts'
 import { versionRoutes } from './routes/versions.ts'
 
@@ -75,7 +81,7 @@ export function createNetwork(
 ): NetworkService {
   const policy = createPolicy([scoped(['project'], networkPolicy)], ground.policyOverrides, ground.config)
   const quotas = networkQuotas(identity.limits)
-  const deps = { database: ground.database, clock: ground.clock, nudge: ground.nudge, policy, quotas }
+  const deps = { database: ground.database, clock: ground.clock, nudge: ground.nudge, policy, quotas, hosts }
   const app = createApp({
     service: 'network',
     dialect: networkFault,
@@ -96,6 +102,13 @@ export function createNetwork(
   securityGroupRoutes(app, deps)
   securityGroupRuleRoutes(app, deps)
   quotaRoutes(app, deps)
+  rbacPolicyRoutes(app, deps)
+  subnetPoolRoutes(app, deps)
+  addressScopeRoutes(app, deps)
+  addressGroupRoutes(app, deps)
+  agentRoutes(app, deps)
+  ipAvailabilityRoutes(app, deps)
+  autoTopologyRoutes(app, deps)
 
   const orders = { database: ground.database, bus: ground.bus, clock: ground.clock, nudge: ground.nudge, hosts }
   const networks = networksReconciler(orders)

@@ -26,6 +26,13 @@ export const networkPolicy: Rules = {
   shared: 'field:networks:shared=True',
   external: 'field:networks:router:external=True',
   default: 'rule:admin_or_owner',
+  shared_subnetpools: 'field:subnetpools:shared=True',
+  shared_address_scopes: 'field:address_scopes:shared=True',
+  shared_address_groups: 'field:address_groups:shared=True',
+  shared_security_group: 'field:security_groups:shared=True',
+  shared_qos_policy: 'field:policies:shared=True',
+  restrict_wildcard:
+    '(not field:rbac_policy:target_tenant=* and not field:rbac_policy:target_project=*) or rule:admin_only',
   network_device: 'field:port:device_owner=~^network:',
   admin_or_sg_owner: 'rule:context_is_admin or tenant_id:%(security_group:tenant_id)s',
   admin_owner_or_sg_owner: 'rule:owner or rule:admin_or_sg_owner',
@@ -98,7 +105,7 @@ export const networkPolicy: Rules = {
   ...forAll(['get_port:binding:vif_type', 'get_port:binding:vif_details'], admin),
 
   create_security_group: adminOrMember,
-  get_security_group: adminOrReader,
+  get_security_group: any(adminOrReader, 'rule:shared_security_group'),
   update_security_group: adminOrMember,
   delete_security_group: adminOrMember,
   create_security_group_rule: adminOrMember,
@@ -131,6 +138,42 @@ export const networkPolicy: Rules = {
   ...forAll(['create_floatingip', 'update_floatingip', 'delete_floatingip'], adminOrMember),
   'create_floatingip:floating_ip_address': admin,
   get_floatingip: adminOrReader,
+
+  ...forAll(['create_rbac_policy', 'update_rbac_policy', 'delete_rbac_policy'], adminOrMember),
+  get_rbac_policy: adminOrReader,
+  ...forAll(['create_rbac_policy:target_tenant', 'update_rbac_policy:target_tenant'], 'rule:restrict_wildcard'),
+
+  ...forAll(
+    ['subnetpool', 'address_scope', 'address_group'].flatMap((noun) => [
+      `create_${noun}`,
+      `update_${noun}`,
+      `delete_${noun}`,
+    ]),
+    adminOrMember,
+  ),
+  get_subnetpool: any(adminOrReader, 'rule:shared_subnetpools'),
+  get_address_scope: any(adminOrReader, 'rule:shared_address_scopes'),
+  get_address_group: any(adminOrReader, 'rule:shared_address_groups'),
+  ...forAll(
+    [
+      ...['create_subnetpool:shared', 'create_subnetpool:is_default', 'update_subnetpool:is_default'],
+      ...['create_address_scope:shared', 'update_address_scope:shared'],
+    ],
+    admin,
+  ),
+  ...forAll(['onboard_network_subnets', 'add_prefixes', 'remove_prefixes'], adminOrMember),
+
+  ...forAll(
+    [
+      ...['get_agent', 'update_agent', 'delete_agent', 'get_l3-routers', 'create_l3-router', 'delete_l3-router'],
+      ...['get_l3-agents', 'get_network_ip_availability'],
+    ],
+    admin,
+  ),
+  get_availability_zone: any(admin, 'role:reader'),
+  get_service_provider: 'role:reader',
+  get_auto_allocated_topology: any(admin, reader),
+  delete_auto_allocated_topology: any(admin, member),
 
   get_quota: any(admin, reader),
   update_quota: admin,

@@ -21,7 +21,7 @@ export interface Caller {
   ctx: Context
   get(path: string): Promise<Answer>
   post(path: string, body: unknown): Promise<Answer>
-  put(path: string, body: unknown): Promise<Answer>
+  put(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>
   delete(path: string): Promise<Answer>
   /** Creates one resource and gives what came back. @throws Error with the answer when it is refused */
   // biome-ignore lint/suspicious/noExplicitAny: as above
@@ -82,11 +82,20 @@ function contextOf(name: string): Context {
 }
 
 function caller(network: NetworkService, ctx: Context): Caller {
-  const call = async (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer> => {
+  const call = async (
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: unknown,
+    more = {},
+  ): Promise<Answer> => {
     const reply = await network.app!.inject({
       method,
       url: path.startsWith('/') ? path : `/v2.0/${path}`,
-      headers: { 'x-auth-token': ctx.token, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        ...more,
+        'x-auth-token': ctx.token,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       ...(body !== undefined && { payload: JSON.stringify(body) }),
     })
     return { status: reply.statusCode, body: reply.body ? (JSON.parse(reply.body) as unknown) : null }
@@ -95,10 +104,10 @@ function caller(network: NetworkService, ctx: Context): Caller {
     ctx,
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body),
-    put: (path, body) => call('PUT', path, body),
+    put: (path, body, headers) => call('PUT', path, body, headers),
     delete: (path) => call('DELETE', path),
     async make(path, values) {
-      const singular = path.slice(0, -1).replaceAll('-', '_')
+      const singular = path.replace(/ies$/, 'ys').slice(0, -1).replaceAll('-', '_')
       const answer = await call('POST', path, { [singular]: values })
       if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
       return answer.body[singular]

@@ -19,5 +19,11 @@ export const firstCounters: readonly Counter[] = [
   rowsOf('security_group_rules', 'security_group_rule'),
 ]
 
+/** What the migration 005 counts. */
+export const sharingCounters: readonly Counter[] = [
+  rowsOf('subnet_pools', 'subnetpool'),
+  rowsOf('rbac_policies', 'rbac_policy'),
+]
+
 /** All of them. A later one is added here, and counted by a migration of its own: `countRows(db, [routed])`. */
-export const counters: readonly Counter[] = [...firstCounters]
+export const counters: readonly Counter[] = [...firstCounters, ...sharingCounters]

@@ -1,5 +1,6 @@
 import { type RawBuilder, type SelectQueryBuilder, type SqlBool, type StringReference, sql } from 'kysely'
 import { page, type SortKey } from '../../../platform/db/paging.ts'
+import type { ObjectType, SharingAction } from './sharing-tables.ts'
 import './tables.ts'
 
 /** What a list shows: all of `where` must hold. */
@@ -20,13 +21,38 @@ export function among(column: string, values: readonly (string | number)[]): Raw
     : sql<SqlBool>`${sql.ref(column)} in (${sql.join(values)})`
 }
 
-/** Networks a project sees: its own, and those open to all. */
-export const visibleNetworks = (projectId: string | null): RawBuilder<SqlBool> =>
-  sql<SqlBool>`(project_id = ${projectId} or shared = 1 or external = 1)`
+/** Whom a policy must be for, so that it is for this project. */
+export const targets = (projectId: string | null): string[] => (projectId === null ? ['*'] : ['*', projectId])
 
-/** Subnets a project sees: its own, and those of shared networks. */
+/** The ids of all objects of a type that a project may use (or, with `access_as_external`, see as a way out). */
+export const sharedIds = (
+  type: ObjectType,
+  projectId: string | null,
+  actions: readonly SharingAction[] = ['access_as_shared'],
+): RawBuilder<unknown> =>
+  sql`(select object_id from network_rbac_policies where target_project in (${sql.join(targets(projectId))})
+    and object_type = ${type} and action in (${sql.join(actions)}))`
+
+/** What a project sees of what can be shared. */
+export const ownOrShared = (type: ObjectType, projectId: string | null): RawBuilder<SqlBool> =>
+  sql<SqlBool>`(project_id = ${projectId} or id in ${sharedIds(type, projectId)})`
+
+/** Networks a project sees: its own, and those that a policy opens to it. */
+export const visibleNetworks = (projectId: string | null): RawBuilder<SqlBool> =>
+  sql<SqlBool>`(project_id = ${projectId}
+    or id in ${sharedIds('network', projectId, ['access_as_shared', 'access_as_external'])})`
+
+/** Subnets a project sees: its own, and those of networks shared with it. */
 export const visibleSubnets = (projectId: string | null): RawBuilder<SqlBool> =>
-  sql<SqlBool>`(project_id = ${projectId} or network_id in (select id from network_networks where shared = 1))`
+  sql<SqlBool>`(project_id = ${projectId} or network_id in ${sharedIds('network', projectId)})`
+
+/** What an object's `shared` says to this project, as a filter; of subnets, their network's. */
+export const sharedWith = (
+  type: ObjectType,
+  projectId: string | null,
+  shared: boolean,
+  column = 'id',
+): RawBuilder<SqlBool> => whether(shared, sql<SqlBool>`${sql.ref(column)} in ${sharedIds(type, projectId)}`)
 
 /** Ports a project sees: its own, and those on its own networks. */
 export const visiblePorts = (projectId: string | null): RawBuilder<SqlBool> =>
@@ -55,6 +81,17 @@ export function portsByFixedIp(wish: {
 
 export const portsByGroup = (groupIds: readonly string[]): RawBuilder<SqlBool> =>
   sql<SqlBool>`id in (select g.port_id from network_port_groups g where ${among('g.group_id', groupIds)})`
+
+/** `column` reads as this flag; conditions for what is no column. */
+export const whether = (yes: boolean, condition: RawBuilder<SqlBool>): RawBuilder<SqlBool> =>
+  yes ? condition : sql<SqlBool>`not (${condition})`
+
+/** Rows that carry a tag. `replace` because it tells capitals apart on both engines, which `like` does not. */
+export const hasTag = (tag: string): RawBuilder<SqlBool> => sql<SqlBool>`replace(tags, ${`\n${tag}\n`}, '') <> tags`
+
+/** `all` of the tags, or any of them. */
+export const withTags = (tags: readonly string[], all: boolean): RawBuilder<SqlBool> =>
+  sql<SqlBool>`(${sql.join(tags.map(hasTag), all ? sql` and ` : sql` or `)})`
 
 /** Runs a list. Without a limit the whole of it, as Networking clients expect. */
 export async function listed<DB, TB extends keyof DB, Row>(

@@ -1,6 +1,6 @@
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { Db, Trx } from '../../../platform/db/database.ts'
-import { type Listing, listed } from './listing.ts'
+import { type Listing, listed, ownOrShared } from './listing.ts'
 import type { NetworksTable } from './tables.ts'
 
 export type NetworkRow = Selectable<NetworksTable>
@@ -19,18 +19,37 @@ export async function byIds(db: Db, ids: readonly string[]): Promise<Map<string,
   return new Map(rows.map((row) => [row.id, row]))
 }
 
-/** What a server may be put on without being asked: the project's own networks, then the shared ones. */
+/** What a server may be put on without being asked: the project's own networks, then those shared with it. */
 export async function forProject(db: Db, projectId: string): Promise<{ own: NetworkRow[]; shared: NetworkRow[] }> {
   const rows = await db
     .selectFrom('network_networks')
     .selectAll()
-    .where((eb) => eb.or([eb('project_id', '=', projectId), eb('shared', '=', 1)]))
+    .where(ownOrShared('network', projectId))
     .orderBy('created_at')
     .execute()
   return {
     own: rows.filter((row) => row.project_id === projectId && !row.external),
-    shared: rows.filter((row) => row.shared === 1),
+    shared: rows.filter((row) => row.project_id !== projectId || row.external === 1),
   }
+}
+
+/** Its revision grows: something that is shown with it has changed. */
+export async function bump(trx: Trx, id: string): Promise<void> {
+  await trx
+    .updateTable('network_networks')
+    .set({ revision_number: sql<number>`revision_number + 1` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** The way out that is taken when none is named. */
+export async function defaultExternal(db: Db): Promise<NetworkRow | undefined> {
+  return await db
+    .selectFrom('network_networks')
+    .selectAll()
+    .where('is_default', '=', 1)
+    .where('external', '=', 1)
+    .executeTakeFirst()
 }
 
 /** False when the segment is taken. */

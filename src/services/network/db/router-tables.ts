@@ -9,7 +9,12 @@ interface Standard {
   revision_number: number
 }
 
-export interface RoutersTable extends Standard {
+/** As `Tagged` of tables.ts. */
+interface Tagged {
+  tags: string
+}
+
+export interface RoutersTable extends Standard, Tagged {
   name: string
   admin_state_up: Flag
   enable_snat: Flag
@@ -24,9 +29,13 @@ export interface RoutersTable extends Standard {
   generation: number
   seen_generation: number
   fault: string | null
+  /** JSON. */
+  availability_zone_hints: string
+  /** 1: taken off its host by hand, and placed nowhere until somebody does. */
+  unscheduled: Flag
 }
 
-export interface FloatingIpsTable extends Standard {
+export interface FloatingIpsTable extends Standard, Tagged {
   floating_network_id: string
   floating_ip_address: string
   /** Holds the address on the external network. */
@@ -36,6 +45,21 @@ export interface FloatingIpsTable extends Standard {
   fixed_ip_address: string | null
   router_id: string | null
   status: 'ACTIVE' | 'DOWN'
+  dns_name: string
+  dns_domain: string
+  qos_policy_id: string | null
+}
+
+/** Ports of a floating address, each led to a port of a fixed one. A range is as long outside as inside. */
+export interface PortForwardingsTable extends Standard {
+  floating_ip_id: string
+  internal_port_id: string
+  internal_ip_address: string
+  protocol: string
+  external_first: number
+  external_last: number
+  internal_first: number
+  internal_last: number
 }
 
 /** Routers deleted, until their host reports them absent. */
@@ -50,5 +74,6 @@ declare module '../../../platform/db/database.ts' {
     network_routers: RoutersTable
     network_floating_ips: FloatingIpsTable
     network_gone_routers: GoneRoutersTable
+    network_port_forwardings: PortForwardingsTable
   }
 }

@@ -119,16 +119,35 @@ export async function anyOnSubnet(db: Db, subnetId: string): Promise<boolean> {
 }
 
 export async function unplaced(db: Db, limit: number): Promise<RouterRow[]> {
-  return await db.selectFrom('network_routers').selectAll().where('host', 'is', null).limit(limit).execute()
+  return await db
+    .selectFrom('network_routers')
+    .selectAll()
+    .where('host', 'is', null)
+    .where('unscheduled', '=', 0)
+    .limit(limit)
+    .execute()
 }
 
 /** The router is this host's from now on. */
 export async function place(trx: Trx, id: string, host: string): Promise<void> {
   await trx
     .updateTable('network_routers')
-    .set({ host, seen_generation: 0, generation: sql<number>`generation + 1` })
+    .set({ host, unscheduled: 0, seen_generation: 0, generation: sql<number>`generation + 1` })
     .where('id', '=', id)
     .execute()
+}
+
+/** The router is no host's, and is to be nobody's until it is placed by hand. */
+export async function unplace(trx: Trx, id: string): Promise<void> {
+  await trx
+    .updateTable('network_routers')
+    .set({ host: null, unscheduled: 1, generation: sql<number>`generation + 2` })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function onHost(db: Db, host: string): Promise<RouterRow[]> {
+  return await db.selectFrom('network_routers').selectAll().where('host', '=', host).orderBy('id').execute()
 }
 
 /** How many routers each host has. */

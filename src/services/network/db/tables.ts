@@ -10,20 +10,34 @@ interface Standard {
   revision_number: number
 }
 
-export interface NetworksTable extends Standard {
+/** Tags one to a line, between line ends: `\nred\nblue\n`; empty for none. */
+interface Tagged {
+  tags: string
+}
+
+export interface NetworksTable extends Standard, Tagged {
   name: string
   admin_state_up: Flag
-  shared: Flag
+  /** A way out for those whom a policy lets see it. */
   external: Flag
+  /** The way out that is taken when none is named. */
+  is_default: Flag
   mtu: number
   port_security_enabled: Flag
   network_type: string
   physical_network: string | null
+  /** The number of its tunnel between hosts. */
   segmentation_id: number
+  /** `vxlan:7`, `vlan:physnet:100`, `flat:physnet`, `local:<id>`: what no other network may be on. */
+  segment: string | null
   status: 'ACTIVE'
+  dns_domain: string
+  qos_policy_id: string | null
+  /** JSON. */
+  availability_zone_hints: string
 }
 
-export interface SubnetsTable extends Standard {
+export interface SubnetsTable extends Standard, Tagged {
   network_id: string
   name: string
   ip_version: 4 | 6
@@ -36,9 +50,14 @@ export interface SubnetsTable extends Standard {
   allocation_pools: string
   dns_nameservers: string
   host_routes: string
+  /** Whose addresses the CIDR was taken from. */
+  subnetpool_id: string | null
+  /** JSON: which kinds of ports get an address here without asking; empty for all. */
+  service_types: string
+  dns_publish_fixed_ip: Flag
 }
 
-export interface PortsTable extends Standard {
+export interface PortsTable extends Standard, Tagged {
   network_id: string
   name: string
   mac_address: string
@@ -64,6 +83,12 @@ export interface PortsTable extends Standard {
   seen_generation: number
   /** Why the host could not do it. */
   fault: string | null
+  dns_name: string
+  dns_domain: string
+  /** JSON, as the API writes them. */
+  extra_dhcp_opts: string
+  qos_policy_id: string | null
+  propagate_uplink_status: Flag
 }
 
 export interface IpAllocationsTable {
@@ -82,7 +107,7 @@ export interface PortGroupsTable {
   group_id: string
 }
 
-export interface SecurityGroupsTable extends Standard {
+export interface SecurityGroupsTable extends Standard, Tagged {
   name: string
   stateful: Flag
   is_default: Flag
@@ -97,6 +122,7 @@ export interface SecurityGroupRulesTable extends Standard {
   port_range_max: number | null
   remote_ip_prefix: string | null
   remote_group_id: string | null
+  remote_address_group_id: string | null
   /** All that makes a rule what it is, as one text: two rules of a group may not be the same. */
   fingerprint: string
 }

@@ -40,21 +40,43 @@ export async function allocate(
   wishes: readonly FixedIpWish[] | undefined,
 ): Promise<void> {
   let ordinal = 0
+  const usable = wishes ? subnets : servedTo(port.device_owner, subnets)
   if (wishes) for (const wish of wishes) await allocateOne(trx, port, subnets, wish, ordinal++)
   else {
     for (const version of [4, 6] as const) {
-      const candidates = subnets.filter((subnet) => subnet.ip_version === version && !isAutomatic(subnet))
+      const candidates = usable.filter((subnet) => subnet.ip_version === version && !isAutomatic(subnet))
       if (candidates.length > 0) await takeFree(trx, port, candidates, ordinal++)
     }
   }
   // Asking for no address at all means none; routers' addresses are their owner's business.
   if (wishes?.length === 0 || port.device_owner.startsWith('network:router')) return
   const named = new Set(wishes?.map((wish) => wish.subnet_id))
-  for (const subnet of subnets) {
+  for (const subnet of usable) {
     if (isAutomatic(subnet) && !named.has(subnet.id)) {
       await take(trx, port, subnet, eui64(parseCidr(subnet.cidr)!, port.mac_address), ordinal++)
     }
   }
+}
+
+/**
+ * The subnets that a port of this owner gets addresses from without naming one: those for its kind, else those for all.
+ * Source: Network API reference, "Subnet service types". @throws CloudError `conflict` when there are none for it
+ */
+function servedTo(deviceOwner: string, subnets: readonly SubnetRow[]): SubnetRow[] {
+  const typed = subnets.map((subnet) => ({ subnet, types: JSON.parse(subnet.service_types) as string[] }))
+  const own = typed.filter(({ types }) => deviceOwner !== '' && types.some((type) => deviceOwner.startsWith(type)))
+  const open = typed.filter(({ types }) => types.length === 0)
+  const found = [4, 6].flatMap((version) => {
+    const of = (some: typeof typed) => some.filter(({ subnet }) => subnet.ip_version === version)
+    return of(own).length > 0 ? of(own) : of(open)
+  })
+  if (found.length === 0 && subnets.length > 0) {
+    throw conflict(
+      'IpAddressGenerationFailureNoMatchingSubnet',
+      'No valid service subnet for the given device owner, network, and segment.',
+    )
+  }
+  return found.map(({ subnet }) => subnet)
 }
 
 export async function allocateOne(

@@ -121,9 +121,9 @@ export function computeGroups(deps: Deps): ComputeGroups {
       const values: rules.NewRule = {
         ...{ project_id: group.project_id, security_group_id: groupId, direction: 'ingress', protocol },
         ...{ ethertype: cidr?.includes(':') ? 'IPv6' : 'IPv4', port_range_min: portMin, port_range_max: portMax },
-        ...{ remote_ip_prefix: cidr, remote_group_id: remoteGroupId, description: '' },
+        ...{ remote_ip_prefix: cidr, remote_group_id: remoteGroupId, remote_address_group_id: null, description: '' },
       }
-      const [made] = await refusedAsBad(() => rules.create(deps, [{ values, named: new Set() }]))
+      const [made] = await refusedAsBad(() => rules.create(deps, ctx, [{ values, named: new Set() }]))
       const after = await get(ctx, groupId)
       return after.rules.find((rule) => rule.id === made!.id)!
     },

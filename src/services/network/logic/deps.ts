@@ -1,6 +1,7 @@
 import type { Policy } from '../../../platform/auth/policy.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Database } from '../../../platform/db/database.ts'
+import type { Hosts } from '../../../platform/hosts/hosts.ts'
 import type { NetworkQuotas } from './quotas.ts'
 
 /** What the rules of networking stand on. */
@@ -10,6 +11,7 @@ export interface Deps {
   nudge: (loop: string) => void
   policy: Policy
   quotas: NetworkQuotas
+  hosts: Hosts
 }
 
 export const loops = {

@@ -6,10 +6,15 @@ const named = (kind: Kind) => (type: string, message: string) => new CloudError(
 export const badRequest = named('badRequest')
 export const conflict = named('conflict')
 export const forbidden = named('forbidden')
-const missing = named('notFound')
+export const missing = named('notFound')
 
 /** What Neutron's own front door says before a plug-in sees the request. */
 export const malformed = (message: string) => badRequest('HTTPBadRequest', message)
+
+/** Said as 412 by `routes/fault.ts`. */
+export const revisionConflictType = 'RevisionNumberConstraintFailed'
+export const revisionConflict = (expected: number) =>
+  conflict(revisionConflictType, `Constrained to ${expected}, but current revision is another.`)
 
 /** @param detail ends without a full stop */
 export const invalidInput = (detail: string) => badRequest('InvalidInput', `Invalid input for operation: ${detail}.`)

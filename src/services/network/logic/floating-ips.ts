@@ -7,6 +7,7 @@ import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
+import { seesNetwork } from './access.ts'
 import { parseIp } from './addresses.ts'
 import type { Accepted } from './attributes.ts'
 import { removePort } from './bindings.ts'
@@ -62,8 +63,7 @@ async function insert(
   wanted: NewFloatingIp,
 ): Promise<floatingRows.FloatingIpRow> {
   const network = await networkRows.find(trx, wanted.floating_network_id)
-  const visible = network && (ctx.isAdmin || network.external || network.shared || network.project_id === ctx.projectId)
-  if (!network || !visible) throw networkNotFound(wanted.floating_network_id)
+  if (!network || !(await seesNetwork(trx, ctx, network))) throw networkNotFound(wanted.floating_network_id)
   if (!network.external) throw badFloatingIp(`Network ${network.id} is not a valid external network`)
   const four = (await subnetRows.ofNetworks(trx, [network.id])).filter((subnet) => subnet.ip_version === 4)
   if (four.length === 0) throw badFloatingIp(`Network ${network.id} does not contain any IPv4 subnet`)
@@ -100,6 +100,7 @@ async function insert(
     floating_port_id: port.id,
     ...nowhere,
     status: 'DOWN',
+    ...{ tags: '', dns_name: '', dns_domain: '', qos_policy_id: null },
     created_at: now,
     updated_at: now,
     revision_number: 1,

@@ -5,6 +5,7 @@ import * as dhcpRows from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
+import { removeOf } from '../db/rbac.ts'
 import * as subnetRows from '../db/subnets.ts'
 import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
@@ -13,6 +14,7 @@ import { flag } from './flags.ts'
 import { claimAll } from './quotas.ts'
 import { releaseIdleFloatingIps } from './routed-ports.ts'
 import { ensureDefault } from './security-groups.ts'
+import { setExternal, setShared } from './sharing.ts'
 import { removeWith } from './subnets.ts'
 
 export interface NewNetwork {
@@ -22,6 +24,7 @@ export interface NewNetwork {
   admin_state_up: boolean
   shared: boolean
   'router:external': boolean
+  is_default?: boolean
   mtu?: number
   port_security_enabled: boolean
   'provider:network_type'?: string
@@ -32,7 +35,14 @@ export interface NewNetwork {
 export type NetworkChanges = Partial<
   Pick<
     NewNetwork,
-    'name' | 'description' | 'admin_state_up' | 'shared' | 'router:external' | 'mtu' | 'port_security_enabled'
+    | 'name'
+    | 'description'
+    | 'admin_state_up'
+    | 'shared'
+    | 'router:external'
+    | 'is_default'
+    | 'mtu'
+    | 'port_security_enabled'
   >
 >
 
@@ -70,14 +80,16 @@ export async function insert(trx: Trx, deps: Pick<Deps, 'clock'>, wanted: NewNet
     name: wanted.name,
     description: wanted.description,
     admin_state_up: flag(wanted.admin_state_up),
-    shared: flag(wanted.shared),
-    external: flag(wanted['router:external']),
+    external: 0,
     mtu: mtuOf(wanted.mtu ?? 0, wanted['router:external']),
     port_security_enabled: flag(wanted.port_security_enabled),
     network_type: type,
     physical_network: null,
     segmentation_id: asked ?? randomInt(1, segments),
+    segment: null,
+    is_default: 0,
     status: 'ACTIVE',
+    ...{ tags: '', dns_domain: '', qos_policy_id: null, availability_zone_hints: '[]' },
     created_at: now,
     updated_at: now,
     revision_number: 1,
@@ -88,7 +100,10 @@ export async function insert(trx: Trx, deps: Pick<Deps, 'clock'>, wanted: NewNet
     }
     row.segmentation_id = randomInt(1, segments)
   }
-  return row
+  if (wanted['router:external']) await setExternal(trx, row, true)
+  if (wanted.shared) await setShared(trx, 'network', row, true)
+  if (wanted.is_default) await makeDefault(trx, row.id)
+  return wanted['router:external'] || wanted.is_default ? await get(trx, row.id) : row
 }
 
 /** 0 asks for the cloud's own. */
@@ -105,19 +120,20 @@ export async function update(deps: Deps, id: string, changes: NetworkChanges): P
     const before = await get(trx, id)
     const external = changes['router:external'] ?? before.external === 1
     if (before.external === 1 && !external) await refuseWhileUsed(trx, before)
-    if (changes.shared === false && before.shared === 1) await refuseUnsharing(trx, before)
+    if (changes.shared !== undefined) await setShared(trx, 'network', before, changes.shared)
+    if (changes.is_default) await makeDefault(trx, id)
     await networkRows.update(trx, id, {
       ...(changes.name !== undefined && { name: changes.name }),
       ...(changes.description !== undefined && { description: changes.description }),
       ...(changes.admin_state_up !== undefined && { admin_state_up: flag(changes.admin_state_up) }),
-      ...(changes.shared !== undefined && { shared: flag(changes.shared) }),
+      ...(changes.is_default === false && { is_default: 0 }),
       ...(changes.port_security_enabled !== undefined && {
         port_security_enabled: flag(changes.port_security_enabled),
       }),
       ...(changes.mtu !== undefined && { mtu: mtuOf(changes.mtu, external) }),
-      external: flag(external),
       updated_at: deps.clock.now(),
     })
+    if (changes['router:external'] !== undefined) await setExternal(trx, before, external)
     await touch(trx, id, changes.mtu !== undefined || changes.admin_state_up !== undefined)
     return await get(trx, id)
   })
@@ -139,31 +155,33 @@ async function refuseWhileUsed(trx: Trx, network: networkRows.NetworkRow): Promi
       `External network ${network.id} cannot be updated to be made non-external, since it has existing gateway ports.`,
     )
   }
-  await hostRows.dropNetwork(trx, network.id)
 }
 
-async function refuseUnsharing(trx: Trx, network: networkRows.NetworkRow): Promise<void> {
-  const ports = await portRows.ofNetwork(trx, network.id)
-  if (ports.every((port) => port.project_id === network.project_id)) return
-  throw conflict(
-    'InvalidSharedSetting',
-    `Unable to reconfigure sharing settings for network ${network.name}. Multiple tenants are using it.`,
-  )
+/** There is one default way out: it is this one from now on. */
+async function makeDefault(trx: Trx, id: string): Promise<void> {
+  const old = await networkRows.defaultExternal(trx)
+  if (old && old.id !== id) {
+    throw conflict('DefaultExternalNetworkExists', `A default external network already exists: ${old.id}.`)
+  }
+  await networkRows.update(trx, id, { is_default: 1 })
 }
 
 /** Its subnets go with it, and floating IPs that lead nowhere; its ports do not. @throws CloudError `conflict` (NetworkInUse) */
 export async function remove(deps: Deps, id: string): Promise<void> {
-  await deps.database.write(async (trx) => {
-    await get(trx, id)
-    await releaseIdleFloatingIps(trx, id)
-    if (await portRows.anyOfNetwork(trx, id)) throw networkInUse(id)
-    await dhcpRows.remove(trx, id)
-    for (const subnet of await subnetRows.ofNetworks(trx, [id])) await removeWith(trx, subnet.id)
-    await hostRows.dropNetwork(trx, id)
-    await networkRows.remove(trx, id)
-    await hostRows.removeSettledNetwork(trx, id)
-  })
+  await deps.database.write((trx) => removeIn(trx, id))
   deps.nudge(loops.networks)
+}
+
+export async function removeIn(trx: Trx, id: string): Promise<void> {
+  await get(trx, id)
+  await releaseIdleFloatingIps(trx, id)
+  if (await portRows.anyOfNetwork(trx, id)) throw networkInUse(id)
+  await dhcpRows.remove(trx, id)
+  for (const subnet of await subnetRows.ofNetworks(trx, [id])) await removeWith(trx, subnet.id)
+  await hostRows.dropNetwork(trx, id)
+  await networkRows.remove(trx, id)
+  await removeOf(trx, id)
+  await hostRows.removeSettledNetwork(trx, id)
 }
 
 /** @throws CloudError `notFound` */

@@ -7,6 +7,7 @@ import * as portRows from '../db/ports.ts'
 import { touch as touchRouter } from '../db/routers.ts'
 import * as groupRows from '../db/security-groups.ts'
 import * as subnetRows from '../db/subnets.ts'
+import { mayUse } from './access.ts'
 import { allocate, type FixedIpWish, reallocate } from './allocation.ts'
 import type { Accepted } from './attributes.ts'
 import { bind, removePort } from './bindings.ts'
@@ -96,6 +97,14 @@ export async function insert(
     generation: 1,
     seen_generation: 0,
     fault: null,
+    ...{
+      tags: '',
+      dns_name: '',
+      dns_domain: '',
+      extra_dhcp_opts: '[]',
+      qos_policy_id: null,
+      propagate_uplink_status: 0,
+    },
     created_at: now,
     updated_at: now,
     revision_number: 1,
@@ -157,8 +166,7 @@ async function checkedGroups(
   const known = await groupRows.byIds(trx, ids)
   for (const id of ids) {
     const group = known.get(id)
-    const visible = group && (ctx.isAdmin || group.project_id === projectId || group.project_id === ctx.projectId)
-    if (!visible) throw groupNotFound(id)
+    if (!group || !(group.project_id === projectId || (await mayUse(trx, ctx, group)))) throw groupNotFound(id)
   }
   return ids
 }

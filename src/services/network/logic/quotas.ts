@@ -15,6 +15,8 @@ const resources = {
   floatingip: { fallback: 50 },
   security_group: { fallback: 10 },
   security_group_rule: { fallback: 100 },
+  subnetpool: { fallback: -1 },
+  rbac_policy: { fallback: 10 },
 } as const
 
 export type QuotaResource = keyof typeof resources

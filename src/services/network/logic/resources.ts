@@ -27,7 +27,8 @@ export const network: Resource = {
     mtu: { post: true, put: true, parse: is.integer(0, 65_535), column: integerColumn('mtu') },
     status: {},
     subnets: {},
-    shared: { post: true, put: true, default: false, parse: is.boolean, column: flagColumn('shared') },
+    shared: { post: true, put: true, default: false, parse: is.boolean, filter: true },
+    is_default: { post: true, put: true, default: false, parse: is.boolean, column: flagColumn('is_default') },
     availability_zone_hints: {},
     availability_zones: {},
     ipv4_address_scope: {},
@@ -73,6 +74,19 @@ const ipv6Mode = {
   parse: is.orNull(is.oneOf('dhcpv6-stateful', 'dhcpv6-stateless', 'slaac')),
 }
 
+/** Beginnings of device owners. Source: Network API reference, "Subnet service types". */
+const serviceTypes: is.Parse<string[]> = (value) =>
+  is
+    .distinct(
+      is.list(is.text(255), 'service type'),
+      (type) => type,
+      'Duplicate service type',
+    )(value)
+    .map((type) => {
+      if (/^(network|compute|neutron|baremetal):/.test(type)) return type
+      throw new is.Reason(`Service type '${type}' does not correspond to a valid device owner`)
+    })
+
 /** Source: Network API reference, "Subnets". */
 export const subnet: Resource = {
   singular: 'subnet',
@@ -83,13 +97,14 @@ export const subnet: Resource = {
     ...ownerAttributes,
     network_id: { post: true, required: true, parse: is.uuid, column: textColumn('network_id') },
     ip_version: { post: true, required: true, parse: ipVersion, column: integerColumn('ip_version') },
-    // No subnet pools yet: only "none" can be asked for.
-    subnetpool_id: { post: true, default: null, parse: is.oneOf(null) },
+    subnetpool_id: { post: true, default: null, parse: is.orNull(is.uuid), column: textColumn('subnetpool_id') },
+    use_default_subnetpool: { post: true, default: false, parse: is.boolean },
+    prefixlen: { post: true, parse: is.integer(0, 128) },
     enable_dhcp: { post: true, put: true, default: true, parse: is.boolean, column: flagColumn('enable_dhcp') },
     ipv6_ra_mode: { ...ipv6Mode, column: textColumn('ipv6_ra_mode') },
     ipv6_address_mode: { ...ipv6Mode, column: textColumn('ipv6_address_mode') },
     gateway_ip: { post: true, put: true, parse: is.orNull(is.ipAddress), column: textColumn('gateway_ip') },
-    cidr: { post: true, required: true, parse: is.cidr, column: textColumn('cidr') },
+    cidr: { post: true, parse: is.cidr, column: textColumn('cidr') },
     allocation_pools: { post: true, put: true, parse: is.list(pool, 'IP pool') },
     host_routes: {
       post: true,
@@ -106,7 +121,15 @@ export const subnet: Resource = {
       parse: is.nullAsEmpty(is.distinct(is.list(is.ipAddress, 'nameserver'), (host) => host, 'Duplicate nameserver')),
     },
     description,
-    service_types: {},
+    service_types: { post: true, put: true, default: [], parse: serviceTypes },
+    dns_publish_fixed_ip: {
+      post: true,
+      put: true,
+      default: false,
+      parse: is.boolean,
+      column: flagColumn('dns_publish_fixed_ip'),
+    },
+    shared: { filter: true },
     tags: {},
     ...standardAttributes,
   },
@@ -198,6 +221,7 @@ export const securityGroup: Resource = {
     ...ownerAttributes,
     description,
     security_group_rules: {},
+    shared: { filter: true },
     tags: {},
     ...standardAttributes,
   },
@@ -243,6 +267,12 @@ export const securityGroupRule: Resource = {
       default: null,
       parse: is.orNull(is.text(255)),
       column: textColumn('remote_group_id'),
+    },
+    remote_address_group_id: {
+      post: true,
+      default: null,
+      parse: is.orNull(is.text(255)),
+      column: textColumn('remote_address_group_id'),
     },
     normalized_cidr: {},
     description: { post: true, default: '', parse: is.text(255), column: textColumn('description') },

@@ -3,8 +3,8 @@ import type { Trx } from '../../../platform/db/database.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as hostRows from '../db/hosts.ts'
-import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
+import { isOpenTo } from '../db/rbac.ts'
 import * as routerRows from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
 import { contains, parseCidr, parseIp } from './addresses.ts'
@@ -135,7 +135,7 @@ async function visibleSubnet(trx: Trx, ctx: Caller, id: string): Promise<subnetR
   const subnet = await subnetRows.find(trx, id)
   if (!subnet) throw subnetNotFound(id)
   if (ctx.isAdmin || subnet.project_id === ctx.projectId) return subnet
-  if ((await networkRows.find(trx, subnet.network_id))?.shared !== 1) throw subnetNotFound(id)
+  if (!(await isOpenTo(trx, subnet.network_id, ctx.projectId))) throw subnetNotFound(id)
   return subnet
 }
 
@@ -199,18 +199,26 @@ async function addByPort(
 
 /** Source: Network API reference, "Remove interface from router". @throws CloudError in Neutron's words */
 export async function remove(deps: Deps, ctx: Context, routerId: string, wish: InterfaceWish): Promise<InterfaceInfo> {
-  const info = await deps.database.write(async (trx) => {
-    const router = await get(trx, routerId)
-    const [port, subnetIds] = await removeIn(trx, ctx, router, wish)
-    await routerRows.update(trx, routerId, { updated_at: deps.clock.now() })
-    if (router.host !== null) await hostRows.noteIdle(trx, port.network_id, router.host, deps.clock.nowMs())
-    return infoOf(router, port, subnetIds)
-  })
+  const info = await deps.database.write((trx) => removeIn(trx, deps, ctx, routerId, wish))
   deps.nudge(loops.routers)
   return info
 }
 
-async function removeIn(
+export async function removeIn(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  ctx: Caller,
+  routerId: string,
+  wish: InterfaceWish,
+): Promise<InterfaceInfo> {
+  const router = await get(trx, routerId)
+  const [port, subnetIds] = await unplug(trx, ctx, router, wish)
+  await routerRows.update(trx, routerId, { updated_at: deps.clock.now() })
+  if (router.host !== null) await hostRows.noteIdle(trx, port.network_id, router.host, deps.clock.nowMs())
+  return infoOf(router, port, subnetIds)
+}
+
+async function unplug(
   trx: Trx,
   ctx: Caller,
   router: routerRows.RouterRow,

@@ -5,6 +5,7 @@ import * as floatingRows from '../db/floating-ips.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as routerRows from '../db/routers.ts'
+import { seesNetwork } from './access.ts'
 import type { Accepted } from './attributes.ts'
 import { removePort } from './bindings.ts'
 import { type Deps, loops } from './deps.ts'
@@ -66,6 +67,7 @@ export async function insert(
     generation: 1,
     seen_generation: 0,
     fault: null,
+    ...{ tags: '', availability_zone_hints: '[]', unscheduled: 0 },
     created_at: now,
     updated_at: now,
     revision_number: 1,
@@ -169,8 +171,7 @@ async function setGateway(
 
 async function refuseGateway(trx: Trx, ctx: Caller, wish: GatewayWish): Promise<void> {
   const network = await networkRows.find(trx, wish.network_id)
-  const visible = network && (ctx.isAdmin || network.external || network.shared || network.project_id === ctx.projectId)
-  if (!network || !visible) throw networkNotFound(wish.network_id)
+  if (!network || !(await seesNetwork(trx, ctx, network))) throw networkNotFound(wish.network_id)
   if (!network.external) throw badRouter(`Network ${network.id} is not an external network`)
   const gateways = (await subnetsOfNetwork(trx, network.id)).map((subnet) => subnet.gateway_ip)
   const same = wish.external_fixed_ips?.find((one) => one.ip_address && gateways.includes(one.ip_address))
@@ -201,17 +202,19 @@ async function removePorts(trx: Trx, router: routerRows.RouterRow, owner: string
 
 /** @throws CloudError `conflict` (RouterInUse) while it has interfaces */
 export async function remove(deps: Deps, id: string): Promise<void> {
-  await deps.database.write(async (trx) => {
-    const router = await get(trx, id)
-    const ports = await routerRows.portsOf(trx, [id])
-    if (ports.some((port) => port.device_owner === routerRows.interfaceOwner)) throw routerInUse(id)
-    await removePorts(trx, router, routerRows.gatewayOwner)
-    await routerRows.remove(trx, id)
-    if (router.host === null) return
-    await routerRows.insertGone(trx, { router_id: id, host: router.host, generation: router.generation + 1 })
-    for (const port of ports) await hostRows.noteIdle(trx, port.network_id, router.host, deps.clock.nowMs())
-  })
+  await deps.database.write((trx) => removeIn(trx, deps, id))
   deps.nudge(loops.routers)
+}
+
+export async function removeIn(trx: Trx, deps: Pick<Deps, 'clock'>, id: string): Promise<void> {
+  const router = await get(trx, id)
+  const ports = await routerRows.portsOf(trx, [id])
+  if (ports.some((port) => port.device_owner === routerRows.interfaceOwner)) throw routerInUse(id)
+  await removePorts(trx, router, routerRows.gatewayOwner)
+  await routerRows.remove(trx, id)
+  if (router.host === null) return
+  await routerRows.insertGone(trx, { router_id: id, host: router.host, generation: router.generation + 1 })
+  for (const port of ports) await hostRows.noteIdle(trx, port.network_id, router.host, deps.clock.nowMs())
 }
 
 /** @throws CloudError `notFound` */

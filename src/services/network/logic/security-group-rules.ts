@@ -1,7 +1,10 @@
 import type { Clock } from '../../../platform/clock.ts'
-import type { Db } from '../../../platform/db/database.ts'
+import type { Db, Trx } from '../../../platform/db/database.ts'
 import { newId } from '../../../platform/ids.ts'
+import * as addressGroupRows from '../db/address-groups.ts'
 import * as groupRows from '../db/security-groups.ts'
+import { type Caller, mayUse } from './access.ts'
+import { addressGroupNotFound } from './address-groups.ts'
 import { formatCidr, parseCidr } from './addresses.ts'
 import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
@@ -20,6 +23,7 @@ export interface NewRule {
   port_range_max: number | null
   remote_ip_prefix: string | null
   remote_group_id: string | null
+  remote_address_group_id: string | null
   description: string
 }
 
@@ -32,6 +36,7 @@ export function ruleRow(
   { protocol = null, port_range_min = null, port_range_max = null, ...rest }: Rule,
 ): groupRows.RuleRow {
   const { direction, ethertype, remote_ip_prefix = null, remote_group_id = null, description = '' } = rest
+  const { remote_address_group_id = null } = rest
   const now = clock.now()
   const meaning = { direction, ethertype, protocol, port_range_min, port_range_max, remote_group_id }
   return {
@@ -40,11 +45,14 @@ export function ruleRow(
     project_id: rest.project_id ?? group.project_id,
     ...meaning,
     remote_ip_prefix,
+    remote_address_group_id,
     description,
     // Two spellings of one thing are one rule.
     fingerprint: JSON.stringify([
       ...[direction, ethertype, protocol && numberOf(protocol), port_range_min, port_range_max],
       ...[normalizedCidr(remote_ip_prefix), remote_group_id],
+      // Not in the fingerprints of before there were address groups.
+      ...(remote_address_group_id === null ? [] : [remote_address_group_id]),
     ]),
     created_at: now,
     updated_at: now,
@@ -64,7 +72,11 @@ const numberOf = (protocol: string): number => protocolNumbers[protocol] ?? Numb
  * All rules of the request or none.
  * @throws CloudError `badRequest` for what makes no sense, `conflict` for a rule that is there already
  */
-export async function create(deps: Deps, items: readonly Accepted<NewRule>[]): Promise<groupRows.RuleRow[]> {
+export async function create(
+  deps: Deps,
+  caller: Caller,
+  items: readonly Accepted<NewRule>[],
+): Promise<groupRows.RuleRow[]> {
   for (const { values } of items) refuseNonsense(values)
   const rows = await deps.database.write(async (trx) => {
     await claimAll(trx, deps, 'security_group_rule', items)
@@ -75,6 +87,7 @@ export async function create(deps: Deps, items: readonly Accepted<NewRule>[]): P
       if (values.remote_group_id !== null && !(await groupRows.find(trx, values.remote_group_id))) {
         throw groupNotFound(values.remote_group_id)
       }
+      if (values.remote_address_group_id !== null) await refuseAddressGroup(trx, caller, values)
       const row = ruleRow(group, deps.clock, values)
       if (!(await groupRows.insertRule(trx, row))) {
         const same = await groupRows.ruleLike(trx, group.id, row.fingerprint)
@@ -90,11 +103,23 @@ export async function create(deps: Deps, items: readonly Accepted<NewRule>[]): P
   return rows
 }
 
+/** @throws CloudError `notFound` for one that is not the caller's to use */
+async function refuseAddressGroup(trx: Trx, caller: Caller, { remote_address_group_id }: NewRule): Promise<void> {
+  const id = remote_address_group_id ?? ''
+  const group = await addressGroupRows.find(trx, id)
+  if (!group || !(await mayUse(trx, caller, group))) throw addressGroupNotFound(id)
+}
+
 function refuseNonsense(rule: NewRule): void {
-  if (rule.remote_ip_prefix !== null && rule.remote_group_id !== null) {
+  const remotes = [rule.remote_ip_prefix, rule.remote_group_id, rule.remote_address_group_id]
+  if (remotes.filter((remote) => remote !== null).length > 1) {
     throw badRequest(
-      'SecurityGroupRemoteGroupAndRemoteIpPrefix',
-      'Only remote_ip_prefix or remote_group_id may be provided.',
+      rule.remote_address_group_id === null
+        ? 'SecurityGroupRemoteGroupAndRemoteIpPrefix'
+        : 'SecurityGroupMultipleRemoteEntites',
+      rule.remote_address_group_id === null
+        ? 'Only remote_ip_prefix or remote_group_id may be provided.'
+        : 'Only one of remote_ip_prefix, remote_group_id and remote_address_group_id may be provided.',
     )
   }
   const { ethertype, protocol, remote_ip_prefix: prefix } = rule

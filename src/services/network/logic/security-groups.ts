@@ -1,6 +1,7 @@
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db, Trx } from '../../../platform/db/database.ts'
 import { newId } from '../../../platform/ids.ts'
+import { removeOf } from '../db/rbac.ts'
 import * as groupRows from '../db/security-groups.ts'
 import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
@@ -37,7 +38,7 @@ async function insert(
   const standard = { project_id, created_at: now, updated_at: now }
   const row = {
     ...{ id: newId(), name, description, stateful: flag(stateful), is_default: flag(isDefault) },
-    ...{ ...standard, revision_number: 1 },
+    ...{ ...standard, revision_number: 1, tags: '' },
   }
   if (!(await groupRows.insert(trx, row))) return undefined
   for (const ethertype of ['IPv4', 'IPv6'] as const) {
@@ -108,6 +109,7 @@ export async function remove(deps: Deps, id: string, byAdmin: boolean): Promise<
     if (await groupRows.isUsed(trx, id)) throw inUse(id)
     await changed(trx, [id, ...(await groupRows.naming(trx, id)), ...(await groupRows.namedBy(trx, [id]))])
     await groupRows.remove(trx, id)
+    await removeOf(trx, id)
   })
   deps.nudge(loops.groups)
 }

@@ -1,6 +1,7 @@
 import type { Trx } from '../../../platform/db/database.ts'
 import { isMarked, mark } from '../../../platform/db/marks.ts'
-import type { NetworkRow } from '../db/networks.ts'
+import * as networkRows from '../db/networks.ts'
+import * as poolRows from '../db/subnet-pools.ts'
 import type { SubnetRow } from '../db/subnets.ts'
 import { formatIp, parseCidr } from './addresses.ts'
 import { type Deps, loops } from './deps.ts'
@@ -8,6 +9,8 @@ import { insert as insertNetwork, type NewNetwork } from './networks.ts'
 import { addIn as addInterface } from './router-interfaces.ts'
 import { insert as insertRouter } from './routers.ts'
 import { ensureDefault } from './security-groups.ts'
+import { setShared } from './sharing.ts'
+import { newRow as newPoolRow } from './subnet-pools.ts'
 import { insert as insertSubnet } from './subnets.ts'
 
 export interface SeedWishes {
@@ -43,10 +46,25 @@ export async function seed(deps: Deps, wishes: SeedWishes): Promise<void> {
       const { subnet } = await addNetwork(trx, deps, { project_id, name, external: false, cidr: privateCidr })
       await addRouter(trx, deps, { project_id, name: router, subnetId: subnet.id, outsideId: outside.network.id })
     }
+    await networkRows.update(trx, outside.network.id, { is_default: 1 })
+    await addDefaultPool(trx, deps, adminProjectId)
     await mark(trx, done, deps.clock.now())
   })
   deps.nudge(loops.networks)
   deps.nudge(loops.routers)
+}
+
+/** What `get me a network` and subnets without a CIDR are made of. */
+async function addDefaultPool(trx: Trx, deps: Pick<Deps, 'clock'>, project_id: string): Promise<void> {
+  const pool = newPoolRow(
+    {
+      ...{ project_id, name: 'shared-default-subnetpool-v4', description: '', prefixes: ['10.64.0.0/10'] },
+      ...{ default_prefixlen: 26, is_default: true, shared: true, address_scope_id: null },
+    },
+    deps.clock.now(),
+  )
+  await poolRows.insert(trx, pool)
+  await setShared(trx, 'subnetpool', pool, true)
 }
 
 async function addRouter(
@@ -66,7 +84,7 @@ async function addNetwork(
   trx: Trx,
   deps: Pick<Deps, 'clock'>,
   { project_id, name, external, cidr }: { project_id: string; name: string; external: boolean; cidr: string },
-): Promise<{ network: NetworkRow; subnet: SubnetRow }> {
+): Promise<{ network: networkRows.NetworkRow; subnet: SubnetRow }> {
   const wanted: NewNetwork = {
     project_id,
     name,
@@ -79,18 +97,23 @@ async function addNetwork(
   const network = await insertNetwork(trx, deps, wanted)
   const range = parseCidr(cidr)
   if (!range) throw new Error(`${cidr} is not a CIDR`)
-  const subnet = await insertSubnet(trx, deps, {
-    project_id,
-    network_id: network.id,
-    name: `${name}-subnet`,
-    description: '',
-    ip_version: range.version,
-    cidr: `${formatIp(range.version, range.first)}/${range.prefix}`,
-    enable_dhcp: true,
-    dns_nameservers: [],
-    host_routes: [],
-    ipv6_address_mode: null,
-    ipv6_ra_mode: null,
-  })
+  const subnet = await insertSubnet(
+    trx,
+    deps,
+    { isAdmin: true, projectId: project_id },
+    {
+      project_id,
+      network_id: network.id,
+      name: `${name}-subnet`,
+      description: '',
+      ip_version: range.version,
+      cidr: `${formatIp(range.version, range.first)}/${range.prefix}`,
+      enable_dhcp: true,
+      dns_nameservers: [],
+      host_routes: [],
+      ipv6_address_mode: null,
+      ipv6_ra_mode: null,
+    },
+  )
   return { network, subnet }
 }

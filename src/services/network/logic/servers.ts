@@ -9,6 +9,7 @@ import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import * as groupRows from '../db/security-groups.ts'
 import * as subnetRows from '../db/subnets.ts'
+import { mayUse, seesNetwork } from './access.ts'
 import { canonicalIp } from './addresses.ts'
 import { isKind } from './attributes.ts'
 import { bind, removePort } from './bindings.ts'
@@ -195,10 +196,10 @@ async function usableNetwork(
   id: string,
 ): Promise<networkRows.NetworkRow> {
   const network = await networkRows.find(db, id)
-  const visible =
-    network && (ctx.isAdmin || network.project_id === wanted.projectId || network.shared || network.external)
-  if (!network || !visible) throw bad(`Network ${id} could not be found.`, 'NetworkNotFound')
-  const open = network.shared === 1 || network.project_id === wanted.projectId
+  const caller = { isAdmin: ctx.isAdmin, projectId: wanted.projectId }
+  if (!network || !(await seesNetwork(db, caller, network)))
+    throw bad(`Network ${id} could not be found.`, 'NetworkNotFound')
+  const open = await mayUse(db, { ...caller, isAdmin: false }, network)
   if (network.external === 1 && !open && !deps.policy.check('context_is_admin', ctx, {})) {
     throw new CloudError('forbidden', `It is not allowed to create an interface on external network ${id}`)
   }

@@ -3,16 +3,18 @@ import { newId } from '../../../platform/ids.ts'
 import * as allocationRows from '../db/allocations.ts'
 import { anyOtherOn } from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
-import { find as findNetwork } from '../db/networks.ts'
+import { bump, find as findNetwork } from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import { anyOnSubnet } from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
+import type { Caller } from './access.ts'
 import { overlap, parseCidr } from './addresses.ts'
 import { addAutomatic, isAutomatic } from './allocation.ts'
 import type { Accepted } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
-import { conflict, invalidInput, networkNotFound, subnetNotFound } from './errors.ts'
+import { badRequest, conflict, invalidInput, networkNotFound, subnetNotFound } from './errors.ts'
 import { flag } from './flags.ts'
+import { cidrFor } from './pool-allocation.ts'
 import { defaultGateway, defaultPools, type Pool, refuseGateway, refusePools } from './pools.ts'
 import { claimAll } from './quotas.ts'
 import { refuseHostRoutes, refuseModes } from './subnet-rules.ts'
@@ -23,7 +25,13 @@ export interface NewSubnet {
   name: string
   description: string
   ip_version: 4 | 6
-  cidr: string
+  /** Left out: the next one free of the pool. */
+  cidr?: string
+  prefixlen?: number
+  subnetpool_id?: string | null
+  use_default_subnetpool?: boolean
+  service_types?: string[]
+  dns_publish_fixed_ip?: boolean
   gateway_ip?: string | null
   enable_dhcp: boolean
   allocation_pools?: Pool[]
@@ -36,15 +44,27 @@ export interface NewSubnet {
 export type SubnetChanges = Partial<
   Pick<
     NewSubnet,
-    'name' | 'description' | 'gateway_ip' | 'enable_dhcp' | 'allocation_pools' | 'dns_nameservers' | 'host_routes'
+    | 'name'
+    | 'description'
+    | 'gateway_ip'
+    | 'enable_dhcp'
+    | 'allocation_pools'
+    | 'dns_nameservers'
+    | 'host_routes'
+    | 'service_types'
+    | 'dns_publish_fixed_ip'
   >
 >
 
-export async function create(deps: Deps, items: readonly Accepted<NewSubnet>[]): Promise<subnetRows.SubnetRow[]> {
+export async function create(
+  deps: Deps,
+  caller: Caller,
+  items: readonly Accepted<NewSubnet>[],
+): Promise<subnetRows.SubnetRow[]> {
   const rows = await deps.database.write(async (trx) => {
     await claimAll(trx, deps, 'subnet', items)
     const made: subnetRows.SubnetRow[] = []
-    for (const { values } of items) made.push(await insert(trx, deps, values))
+    for (const { values } of items) made.push(await insert(trx, deps, caller, values))
     return made
   })
   deps.nudge(loops.ports)
@@ -52,9 +72,16 @@ export async function create(deps: Deps, items: readonly Accepted<NewSubnet>[]):
 }
 
 /** @throws CloudError `badRequest` for an address plan that does not hold together, or overlaps with another subnet's */
-export async function insert(trx: Trx, deps: Pick<Deps, 'clock'>, wanted: NewSubnet): Promise<subnetRows.SubnetRow> {
+export async function insert(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  caller: Caller,
+  wanted: NewSubnet,
+): Promise<subnetRows.SubnetRow> {
   if (!(await findNetwork(trx, wanted.network_id))) throw networkNotFound(wanted.network_id)
-  const row = checked(wanted, deps.clock.now())
+  const { cidr: given, pool } = await cidrFor(trx, caller, { ...wanted, subnetpool_id: wanted.subnetpool_id ?? null })
+  if (!pool) await refuseUnpooled(trx, wanted)
+  const row = { ...checked({ ...wanted, cidr: given }, deps.clock.now()), subnetpool_id: pool?.id ?? null }
   const cidr = parseCidr(row.cidr)!
   for (const other of await subnetRows.ofNetworks(trx, [row.network_id])) {
     const taken = parseCidr(other.cidr)!
@@ -65,13 +92,24 @@ export async function insert(trx: Trx, deps: Pick<Deps, 'clock'>, wanted: NewSub
     }
   }
   await subnetRows.insert(trx, row)
+  await bump(trx, row.network_id)
   if (isAutomatic(row)) await addAutomatic(trx, row)
   await hostRows.touchNetwork(trx, row.network_id)
   await portRows.touchNetwork(trx, row.network_id)
   return row
 }
 
-function checked(wanted: NewSubnet, now: string): subnetRows.SubnetRow {
+/** Beside subnets of a pool only others of it. */
+async function refuseUnpooled(trx: Trx, wanted: NewSubnet): Promise<void> {
+  const others = await subnetRows.ofNetworks(trx, [wanted.network_id])
+  if (others.every((one) => one.ip_version !== wanted.ip_version || one.subnetpool_id === null)) return
+  throw badRequest(
+    'NetworkSubnetPoolAffinityError',
+    'Subnets hosted on the same network must be allocated from the same subnet pool.',
+  )
+}
+
+function checked(wanted: NewSubnet & { cidr: string }, now: string): subnetRows.SubnetRow {
   const cidr = parseCidr(wanted.cidr)!
   if (cidr.version !== wanted.ip_version) {
     throw invalidInput(`cidr '${wanted.cidr}' does not match the ip_version '${wanted.ip_version}'`)
@@ -97,6 +135,8 @@ function checked(wanted: NewSubnet, now: string): subnetRows.SubnetRow {
     allocation_pools: JSON.stringify(pools),
     dns_nameservers: JSON.stringify(wanted.dns_nameservers),
     host_routes: JSON.stringify(wanted.host_routes),
+    ...{ tags: '', subnetpool_id: null, service_types: JSON.stringify(wanted.service_types ?? []) },
+    dns_publish_fixed_ip: flag(wanted.dns_publish_fixed_ip === true),
     created_at: now,
     updated_at: now,
     revision_number: 0,
@@ -122,10 +162,13 @@ export async function update(deps: Deps, id: string, changes: SubnetChanges): Pr
       ...(changes.enable_dhcp !== undefined && { enable_dhcp: flag(changes.enable_dhcp) }),
       ...(changes.dns_nameservers && { dns_nameservers: JSON.stringify(changes.dns_nameservers) }),
       ...(changes.host_routes && { host_routes: JSON.stringify(changes.host_routes) }),
+      ...(changes.service_types && { service_types: JSON.stringify(changes.service_types) }),
+      ...(changes.dns_publish_fixed_ip !== undefined && { dns_publish_fixed_ip: flag(changes.dns_publish_fixed_ip) }),
       gateway_ip: gateway,
       allocation_pools: JSON.stringify(pools),
       updated_at: deps.clock.now(),
     })
+    await bump(trx, before.network_id)
     await hostRows.touchNetwork(trx, before.network_id)
     // The gateway decides which NIC of a server has the default route.
     if (gateway !== before.gateway_ip) await portRows.touchNetwork(trx, before.network_id)
@@ -148,6 +191,7 @@ export async function remove(deps: Deps, id: string): Promise<void> {
       )
     }
     await removeWith(trx, id)
+    await bump(trx, subnet.network_id)
     await hostRows.touchNetwork(trx, subnet.network_id)
     await portRows.touchNetwork(trx, subnet.network_id)
   })

@@ -1,5 +1,6 @@
 import type { Db } from '../../../platform/db/database.ts'
 import type { Reconciler } from '../../../platform/reconcile/reconciler.ts'
+import { disabledHosts } from '../db/agent-settings.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as hostRows from '../db/hosts.ts'
@@ -7,6 +8,7 @@ import * as networkRows from '../db/networks.ts'
 import type { PortRow } from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
+import { l3Agent } from '../logic/agents.ts'
 import { loops } from '../logic/deps.ts'
 import { type RouterLink, type RouterOrder, subjects } from '../messages.ts'
 import { createSent, hostsUp, type Orders } from './orders.ts'
@@ -46,8 +48,11 @@ async function place({ database, nudge }: Orders, hosts: readonly string[]): Pro
   const homeless = await routerRows.unplaced(database.read, batch)
   if (homeless.length === 0) return 0
   const load = await routerRows.perHost(database.read)
+  const disabled = await disabledHosts(database.read, l3Agent)
+  const able = hosts.filter((host) => !disabled.has(host))
+  if (able.length === 0) return 0
   for (const { id } of homeless) {
-    const host = hosts.reduce((best, one) => ((load.get(one) ?? 0) < (load.get(best) ?? 0) ? one : best))
+    const host = able.reduce((best, one) => ((load.get(one) ?? 0) < (load.get(best) ?? 0) ? one : best))
     load.set(host, (load.get(host) ?? 0) + 1)
     await database.write(async (trx) => {
       const router = await routerRows.find(trx, id)

@@ -1,58 +1,78 @@
 import type { FastifyRequest } from 'fastify'
 import type { RawBuilder, SqlBool } from 'kysely'
-import type { Policy, Target } from '../../../platform/auth/policy.ts'
+import type { Target } from '../../../platform/auth/policy.ts'
 import type { Db } from '../../../platform/db/database.ts'
 import type { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
-import type { Listing } from '../db/listing.ts'
+import { among, type Listing, ownOnly, ownOrShared, sharedWith } from '../db/listing.ts'
+import * as rbacRows from '../db/rbac.ts'
+import type { ObjectType } from '../db/sharing-tables.ts'
+import type { TaggedTable } from '../db/tags.ts'
 import { type Accepted, acceptCreate, acceptUpdate, type Resource } from '../logic/attributes.ts'
-import { fieldsOf, filtersOf, pageLinks, pagingOf, selected } from './query.ts'
+import type { Deps } from '../logic/deps.ts'
+import { preconditioned } from './if-match.ts'
+import { fieldsOf, filtersOf, flagOf, pageLinks, pagingOf, selected } from './query.ts'
+import { tagFilter, tagRoutes } from './tags.ts'
 
 export type View = Record<string, unknown>
 
 /** One chapter of the API reference: what differs between the resources. */
-export interface Chapter<Row extends { id: string }, New extends { project_id: string }, Changes> {
+export interface Chapter<Row extends { id: string; project_id: string }, New extends { project_id: string }, Changes> {
   resource: Resource
   /** `/security-groups` */
   path: string
-  db: Db
-  policy: Policy
-  list(listing: Listing): Promise<Row[]>
-  find(id: string): Promise<Row | undefined>
+  /** Rules are named after this where it is not the resource's own singular (`policy` of QoS). */
+  ruleName?: string
+  list(db: Db, listing: Listing): Promise<Row[]>
+  find(db: Db, id: string): Promise<Row | undefined>
   notFound(id: string): CloudError
-  /** The rows a project sees; administrators see all. */
-  visible(projectId: string | null): RawBuilder<SqlBool>
+  /** Can be shared by RBAC policies: what those call it. `shared` is then what holds for the caller. */
+  sharedAs?: ObjectType
+  /** Carries tags, at its own path or at this one. */
+  tagged?: { table: TaggedTable; path?: string }
+  /** The rows a project sees, where it is not its own and those shared with it; administrators see all. */
+  visible?(projectId: string | null): RawBuilder<SqlBool>
   /** Conditions for filters that are no column. */
-  filter?(name: string, values: string[]): RawBuilder<SqlBool> | undefined
-  views(rows: readonly Row[]): Promise<View[]>
+  filter?(name: string, values: string[], request: FastifyRequest): RawBuilder<SqlBool> | undefined
+  views(rows: readonly Row[], request: FastifyRequest): Promise<View[]>
   /** What policy has to know besides the attributes: the owner of the network, and the like. */
-  surroundings(things: readonly (Row | New)[], request: FastifyRequest): Promise<Target[]>
+  surroundings?(things: readonly (Row | New)[], request: FastifyRequest): Promise<Target[]>
   /** Before a list: whatever must be there by then. */
   prepare?(projectId: string): Promise<void>
-  create(request: FastifyRequest, items: readonly Accepted<New>[]): Promise<Row[]>
-  update?(request: FastifyRequest, id: string, changes: Changes): Promise<Row>
-  remove(request: FastifyRequest, id: string): Promise<void>
+  create?(deps: Deps, request: FastifyRequest, items: readonly Accepted<New>[]): Promise<Row[]>
+  /** `deps` refuses to write when the caller's `If-Match` does not hold any more. */
+  update?(deps: Deps, request: FastifyRequest, id: string, changes: Changes): Promise<Row>
+  remove?(deps: Deps, request: FastifyRequest, id: string): Promise<void>
 }
 
-/** Create (one or many), list, show, update and delete, as all of Neutron's resources have them. */
-export function crud<Row extends { id: string }, New extends { project_id: string }, Changes extends object>(
-  app: App,
-  chapter: Chapter<Row, New, Changes>,
-): void {
+type AnyChapter<Row extends { id: string; project_id: string }, New extends { project_id: string }, Changes> = Chapter<
+  Row,
+  New,
+  Changes
+> & { deps: Deps }
+
+/** Create (one or many), list, show, update and delete, as all of Neutron's resources have them; and tags. */
+export function crud<
+  Row extends { id: string; project_id: string },
+  New extends { project_id: string },
+  Changes extends object,
+>(app: App, deps: Deps, given: Chapter<Row, New, Changes>): void {
+  const chapter = { ...given, deps }
   const { resource, path } = chapter
   const { singular, plural } = resource
+  const db = deps.database.read
   const one = `${path}/:id`
-  const rule = (action: string) => ({ policy: `${action}_${singular}`, check: 'handler' }) as const
+  const rule = (action: string) => ({ policy: `${action}_${ruleNameOf(chapter)}`, check: 'handler' }) as const
 
   app.get(path, { config: rule('get') }, async (request) => {
     const paging = pagingOf(request, resource)
-    const where = filtersOf(request, resource, (name, values) => chapter.filter?.(name, values))
+    const where = filtersOf(request, resource, (name, values) => specialFilter(chapter, name, values, request))
     const { projectId } = request.ctx
     if (projectId) await chapter.prepare?.(projectId)
-    if (!request.can({}, 'context_is_admin')) where.push(chapter.visible(projectId))
-    const markerRow = paging.marker === null ? null : await chapter.find(paging.marker)
+    if (!request.can({}, 'context_is_admin')) where.push(visibleTo(chapter, projectId))
+    const markerRow = paging.marker === null ? null : await chapter.find(db, paging.marker)
     if (markerRow === undefined) throw chapter.notFound(paging.marker ?? '')
-    const rows = await chapter.list({ where, ...paging, markerRow })
+    const rows = await chapter.list(db, { where, ...paging, markerRow })
     const fields = fieldsOf(request)
     const views = await readable(request, chapter, rows)
     const links = pageLinks(
@@ -71,22 +91,21 @@ export function crud<Row extends { id: string }, New extends { project_id: strin
     return { [singular]: selected(view, fieldsOf(request)) }
   })
 
-  app.post(path, { config: rule('create') }, async (request, reply) => {
-    const { bulk, items } = acceptCreate<New>(resource, request.ctx, request.body)
-    const targets = await chapter.surroundings(
-      items.map((item) => item.values),
-      request,
-    )
-    for (const [i, { values, named }] of items.entries()) {
-      const owner = { tenant_id: values.project_id }
-      enforce(request, chapter, 'create', { ...targets[i], ...values, ...owner }, named)
-    }
-    const rows = await chapter.create(request, items)
-    const views = (await readable(request, chapter, rows)).map((view) => view ?? {})
-    return reply.code(201).send(bulk ? { [plural]: views } : { [singular]: views[0] })
-  })
-
-  const { update } = chapter
+  const { create, update, remove } = chapter
+  if (create) {
+    app.post(path, { config: rule('create') }, async (request, reply) => {
+      const { bulk, items } = acceptCreate<New>(resource, request.ctx, request.body)
+      const things = items.map((item) => item.values)
+      const targets = (await chapter.surroundings?.(things, request)) ?? []
+      for (const [i, { values, named }] of items.entries()) {
+        const owner = { tenant_id: values.project_id }
+        enforce(request, chapter, 'create', { ...targets[i], ...values, ...owner }, named)
+      }
+      const rows = await create(deps, request, items)
+      const views = (await readable(request, chapter, rows)).map((view) => view ?? {})
+      return reply.code(201).send(bulk ? { [plural]: views } : { [singular]: views[0] })
+    })
+  }
   if (update) {
     app.put(one, { config: rule('update') }, async (request) => {
       const id = idOf(request)
@@ -94,57 +113,119 @@ export function crud<Row extends { id: string }, New extends { project_id: strin
       request.enforce(target)
       const { values, named } = acceptUpdate<Changes>(resource, request.body)
       enforce(request, chapter, 'update', { ...target, ...values }, named)
-      const row = await update(request, id, values)
+      const row = await update(preconditioned(deps, request, chapter, id), request, id, values)
       return { [singular]: (await readable(request, chapter, [row]))[0] ?? {} }
     })
   }
-
-  app.delete(one, { config: rule('delete') }, async (request, reply) => {
-    const id = idOf(request)
-    request.enforce((await seen(request, chapter, id)).target)
-    await chapter.remove(request, id)
-    return reply.code(204).send()
-  })
+  if (remove) {
+    app.delete(one, { config: rule('delete') }, async (request, reply) => {
+      const id = idOf(request)
+      request.enforce((await seen(request, chapter, id)).target)
+      await remove(preconditioned(deps, request, chapter, id), request, id)
+      return reply.code(204).send()
+    })
+  }
+  if (chapter.tagged) {
+    tagRoutes(app, deps, {
+      ...chapter.tagged,
+      path: chapter.tagged.path ?? path,
+      ruleName: ruleNameOf(chapter),
+      targetOf: async (request) => (await seen(request, chapter, idOf(request))).target,
+    })
+  }
 }
+
+/** For routes of a chapter beyond these five. @throws CloudError `notFound` also for what the caller may not see */
+export async function seenRow<
+  Row extends { id: string; project_id: string },
+  New extends { project_id: string },
+  Changes,
+>(request: FastifyRequest, deps: Deps, chapter: Chapter<Row, New, Changes>, id: string) {
+  return await seen(request, { ...chapter, deps }, id)
+}
+
+const ruleNameOf = (chapter: { ruleName?: string; resource: Resource }): string =>
+  chapter.ruleName ?? chapter.resource.singular
 
 const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
 
-/** What the caller may see of each row; null for nothing. */
-async function readable<Row extends { id: string }, New extends { project_id: string }, Changes>(
-  request: FastifyRequest,
+function visibleTo(
+  chapter: { sharedAs?: ObjectType; visible?(projectId: string | null): RawBuilder<SqlBool> },
+  projectId: string | null,
+): RawBuilder<SqlBool> {
+  if (chapter.visible) return chapter.visible(projectId)
+  return chapter.sharedAs ? ownOrShared(chapter.sharedAs, projectId) : ownOnly(projectId)
+}
+
+function specialFilter<Row extends { id: string; project_id: string }, New extends { project_id: string }, Changes>(
   chapter: Chapter<Row, New, Changes>,
+  name: string,
+  values: string[],
+  request: FastifyRequest,
+): RawBuilder<SqlBool> | undefined {
+  if (chapter.tagged) {
+    const condition = tagFilter(name, values)
+    if (condition) return condition
+  }
+  if (name === 'shared' && chapter.sharedAs) {
+    return sharedWith(chapter.sharedAs, request.ctx.projectId, flagOf(name, values.at(-1) ?? ''))
+  }
+  return chapter.filter?.(name, values, request)
+}
+
+/** What the caller may see of each row; null for nothing. */
+async function readable<Row extends { id: string; project_id: string }, New extends { project_id: string }, Changes>(
+  request: FastifyRequest,
+  chapter: AnyChapter<Row, New, Changes>,
   rows: readonly Row[],
 ): Promise<(View | null)[]> {
-  const whole = await chapter.views(rows)
-  const around = await chapter.surroundings(rows, request)
+  const whole = await wholeViews(request, chapter, rows)
+  const around = (await chapter.surroundings?.(rows, request)) ?? []
   return whole.map((view, i) => shownOf(request, chapter, view, { ...view, ...around[i] }))
 }
 
-function shownOf<Row extends { id: string }, New extends { project_id: string }, Changes>(
+async function wholeViews<Row extends { id: string; project_id: string }, New extends { project_id: string }, Changes>(
   request: FastifyRequest,
-  { resource: { singular }, policy }: Chapter<Row, New, Changes>,
+  chapter: AnyChapter<Row, New, Changes>,
+  rows: readonly Row[],
+): Promise<View[]> {
+  const views = await chapter.views(rows, request)
+  if (!chapter.sharedAs) return views
+  const ids = rows.map((row) => row.id)
+  const shared = await rbacRows.sharedAmong(chapter.deps.database.read, ids, request.ctx.projectId)
+  return views.map((view, i) => ({ ...view, shared: shared.has(ids[i]!) }))
+}
+
+function shownOf(
+  request: FastifyRequest,
+  chapter: { ruleName?: string; resource: Resource; deps: Deps },
   view: View,
   target: Target,
 ): View | null {
-  if (!request.can(target, `get_${singular}`)) return null
-  const hidden = Object.keys(view).filter((name) => {
-    const rule = `get_${singular}:${name}`
+  const { policy } = chapter.deps
+  const name = ruleNameOf(chapter)
+  if (!request.can(target, `get_${name}`)) return null
+  const hidden = Object.keys(view).filter((attribute) => {
+    const rule = `get_${name}:${attribute}`
     return policy.has(rule) && !request.can(target, rule)
   })
   if (hidden.length === 0) return view
-  return Object.fromEntries(Object.entries(view).filter(([name]) => !hidden.includes(name)))
+  return Object.fromEntries(Object.entries(view).filter(([attribute]) => !hidden.includes(attribute)))
 }
 
 /** @throws CloudError `notFound` also for what the caller may not see */
-async function seen<Row extends { id: string }, New extends { project_id: string }, Changes>(
+async function seen<Row extends { id: string; project_id: string }, New extends { project_id: string }, Changes>(
   request: FastifyRequest,
-  chapter: Chapter<Row, New, Changes>,
+  chapter: AnyChapter<Row, New, Changes>,
   id: string,
 ): Promise<{ row: Row; view: View; target: Target }> {
-  const row = await chapter.find(id)
+  const where = [among('id', [id])]
+  if (!request.can({}, 'context_is_admin')) where.push(visibleTo(chapter, request.ctx.projectId))
+  const listing = { where, sortKeys: [], markerRow: null, limit: 1, reverse: false }
+  const [row] = await chapter.list(chapter.deps.database.read, listing)
   if (!row) throw chapter.notFound(id)
-  const [whole = {}] = await chapter.views([row])
-  const [around = {}] = await chapter.surroundings([row], request)
+  const [whole = {}] = await wholeViews(request, chapter, [row])
+  const [around = {}] = (await chapter.surroundings?.([row], request)) ?? []
   const target = { ...whole, ...around }
   const view = shownOf(request, chapter, whole, target)
   if (view === null) throw chapter.notFound(id)
@@ -152,14 +233,15 @@ async function seen<Row extends { id: string }, New extends { project_id: string
 }
 
 /** The rule of the action, and of each attribute (and part of an attribute) that has a rule of its own. */
-function enforce<Row extends { id: string }, New extends { project_id: string }, Changes>(
+function enforce(
   request: FastifyRequest,
-  { resource, policy }: Chapter<Row, New, Changes>,
+  chapter: { ruleName?: string; resource: Resource; deps: Deps },
   action: 'create' | 'update',
   target: Target,
   named: ReadonlySet<string>,
 ): void {
-  const rule = `${action}_${resource.singular}`
+  const { policy } = chapter.deps
+  const rule = `${action}_${ruleNameOf(chapter)}`
   request.enforce(target, rule)
   for (const name of named) {
     const attributeRule = `${rule}:${name}`

@@ -1,5 +1,6 @@
 import type { Kind } from '../../../platform/errors.ts'
 import { type FaultDialect, unauthorizedBody } from '../../../platform/http/faults.ts'
+import { revisionConflictType } from '../logic/errors.ts'
 
 /** Names for failures that no rule of ours named: those of the web framework under Neutron. */
 const types: Readonly<Record<Kind, string>> = {
@@ -26,7 +27,7 @@ export const networkFault: FaultDialect = ({ kind, status, message, type, rule }
   if (kind === 'unauthorized') return { status, body: unauthorizedBody }
   const text = rule === undefined ? message : `rule:${rule} is disallowed by policy`
   return {
-    status: kind === 'overQuota' ? 409 : status,
+    status: kind === 'overQuota' ? 409 : type === revisionConflictType ? 412 : status,
     body: { NeutronError: { type: type ?? types[kind], message: text, detail: '' } },
   }
 }

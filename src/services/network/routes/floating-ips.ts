@@ -1,8 +1,8 @@
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as floatingRows from '../db/floating-ips.ts'
-import { ownOnly } from '../db/listing.ts'
 import * as portRows from '../db/ports.ts'
+import { tagsOf } from '../db/tags.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as floatingIps from '../logic/floating-ips.ts'
 import { floatingIpNotFound } from '../logic/router-errors.ts'
@@ -12,15 +12,13 @@ import { crud, type View } from './crud.ts'
 /** Source: Network API reference, "Floating IPs". */
 export function floatingIpRoutes(app: App, deps: Deps): void {
   const db = deps.database.read
-  crud<floatingRows.FloatingIpRow, floatingIps.NewFloatingIp, floatingIps.FloatingIpChanges>(app, {
+  crud<floatingRows.FloatingIpRow, floatingIps.NewFloatingIp, floatingIps.FloatingIpChanges>(app, deps, {
     resource: floatingIp,
     path: '/v2.0/floatingips',
-    db,
-    policy: deps.policy,
-    list: (listing) => floatingRows.list(db, listing),
-    find: (id) => floatingRows.find(db, id),
+    list: floatingRows.list,
+    find: floatingRows.find,
     notFound: floatingIpNotFound,
-    visible: ownOnly,
+    tagged: { table: 'network_floating_ips' },
     async views(rows) {
       const ports = await portRows.byIds(
         db,
@@ -28,10 +26,9 @@ export function floatingIpRoutes(app: App, deps: Deps): void {
       )
       return rows.map((row) => viewOf(row, ports.get(row.port_id ?? '')))
     },
-    surroundings: async (things) => things.map(() => ({})),
-    create: (request, items) => floatingIps.create(deps, request.ctx, items),
-    update: (request, id, changes) => floatingIps.update(deps, request.ctx, id, changes),
-    remove: (_request, id) => floatingIps.remove(deps, id),
+    create: (deps, request, items) => floatingIps.create(deps, request.ctx, items),
+    update: (deps, request, id, changes) => floatingIps.update(deps, request.ctx, id, changes),
+    remove: (deps, _request, id) => floatingIps.remove(deps, id),
   })
 }
 
@@ -57,7 +54,7 @@ function viewOf(row: floatingRows.FloatingIpRow, port: portRows.PortRow | undefi
           device_owner: port.device_owner,
         }
       : null,
-    tags: [],
+    tags: tagsOf(row),
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),
     revision_number: row.revision_number,

@@ -2,7 +2,9 @@ import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { visibleNetworks } from '../db/listing.ts'
 import * as networkRows from '../db/networks.ts'
+import { scopesOfNetworks } from '../db/subnet-pools.ts'
 import * as subnetRows from '../db/subnets.ts'
+import { tagsOf } from '../db/tags.ts'
 import type { Deps } from '../logic/deps.ts'
 import { networkNotFound } from '../logic/errors.ts'
 import * as networks from '../logic/networks.ts'
@@ -12,36 +14,43 @@ import { crud, type View } from './crud.ts'
 /** Source: Network API reference, "Networks". */
 export function networkRoutes(app: App, deps: Deps): void {
   const db = deps.database.read
-  crud<networkRows.NetworkRow, networks.NewNetwork, networks.NetworkChanges>(app, {
+  crud<networkRows.NetworkRow, networks.NewNetwork, networks.NetworkChanges>(app, deps, {
     resource: network,
     path: '/v2.0/networks',
-    db,
-    policy: deps.policy,
-    list: (listing) => networkRows.list(db, listing),
-    find: (id) => networkRows.find(db, id),
+    list: networkRows.list,
+    find: networkRows.find,
     notFound: networkNotFound,
+    sharedAs: 'network',
+    tagged: { table: 'network_networks' },
     visible: visibleNetworks,
     async views(rows) {
       const subnets = await subnetRows.ofNetworks(
         db,
         rows.map((row) => row.id),
       )
+      const pooled = subnets.flatMap((subnet) => (subnet.subnetpool_id === null ? [] : [subnet.network_id]))
+      const scopes = Map.groupBy(await scopesOfNetworks(db, [...new Set(pooled)]), (scope) => scope.network_id)
       const byNetwork = Map.groupBy(subnets, (subnet) => subnet.network_id)
       return rows.map((row) =>
         viewOf(
           row,
           (byNetwork.get(row.id) ?? []).map((subnet) => subnet.id),
+          scopes.get(row.id) ?? [],
         ),
       )
     },
-    surroundings: async (things) => things.map(() => ({})),
-    create: (_request, items) => networks.create(deps, items),
-    update: (_request, id, changes) => networks.update(deps, id, changes),
-    remove: (_request, id) => networks.remove(deps, id),
+    create: (deps, _request, items) => networks.create(deps, items),
+    update: (deps, _request, id, changes) => networks.update(deps, id, changes),
+    remove: (deps, _request, id) => networks.remove(deps, id),
   })
 }
 
-function viewOf(row: networkRows.NetworkRow, subnets: string[]): View {
+function viewOf(
+  row: networkRows.NetworkRow,
+  subnets: string[],
+  scopes: readonly { ip_version: number; address_scope_id: string }[],
+): View {
+  const scopeOf = (version: number) => scopes.find((scope) => scope.ip_version === version)?.address_scope_id ?? null
   return {
     id: row.id,
     name: row.name,
@@ -50,15 +59,15 @@ function viewOf(row: networkRows.NetworkRow, subnets: string[]): View {
     mtu: row.mtu,
     status: row.status,
     subnets,
-    shared: row.shared === 1,
     availability_zone_hints: [],
     availability_zones: ['nova'],
-    ipv4_address_scope: null,
-    ipv6_address_scope: null,
+    ipv4_address_scope: scopeOf(4),
+    ipv6_address_scope: scopeOf(6),
     'router:external': row.external === 1,
+    is_default: row.is_default === 1,
     description: row.description,
     port_security_enabled: row.port_security_enabled === 1,
-    tags: [],
+    tags: tagsOf(row),
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),
     revision_number: row.revision_number,

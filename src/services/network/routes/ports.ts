@@ -4,6 +4,7 @@ import type { App } from '../../../platform/http/app.ts'
 import * as allocationRows from '../db/allocations.ts'
 import { portsByFixedIp, portsByGroup, visiblePorts } from '../db/listing.ts'
 import * as portRows from '../db/ports.ts'
+import { tagsOf } from '../db/tags.ts'
 import { canonicalIp } from '../logic/addresses.ts'
 import type { Deps } from '../logic/deps.ts'
 import { malformed, portNotFound } from '../logic/errors.ts'
@@ -15,14 +16,13 @@ import { networksAround } from './surroundings.ts'
 /** Source: Network API reference, "Ports". */
 export function portRoutes(app: App, deps: Deps): void {
   const db = deps.database.read
-  crud<portRows.PortRow, ports.NewPort, ports.PortChanges>(app, {
+  crud<portRows.PortRow, ports.NewPort, ports.PortChanges>(app, deps, {
     resource: port,
     path: '/v2.0/ports',
-    db,
-    policy: deps.policy,
-    list: (listing) => portRows.list(db, listing),
-    find: (id) => portRows.find(db, id),
+    list: portRows.list,
+    find: portRows.find,
     notFound: portNotFound,
+    tagged: { table: 'network_ports' },
     visible: visiblePorts,
     filter,
     async views(rows) {
@@ -32,9 +32,9 @@ export function portRoutes(app: App, deps: Deps): void {
       return rows.map((row) => viewOf(row, addresses.get(row.id) ?? [], groups.get(row.id) ?? []))
     },
     surroundings: (things, request) => networksAround(db, things, request),
-    create: (request, items) => ports.create(deps, request.ctx, items),
-    update: (request, id, changes) => ports.update(deps, request.ctx, id, changes),
-    remove: (_request, id) => ports.remove(deps, id),
+    create: (deps, request, items) => ports.create(deps, request.ctx, items),
+    update: (deps, request, id, changes) => ports.update(deps, request.ctx, id, changes),
+    remove: (deps, _request, id) => ports.remove(deps, id),
   })
 }
 
@@ -78,7 +78,7 @@ function viewOf(row: portRows.PortRow, addresses: readonly allocationRows.Alloca
     'binding:vif_type': bound ? 'bridge' : 'unbound',
     'binding:vif_details': bound ? { port_filter: true, connectivity: 'l2' } : {},
     port_security_enabled: row.port_security_enabled === 1,
-    tags: [],
+    tags: tagsOf(row),
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),
     revision_number: row.revision_number,

@@ -82,7 +82,7 @@ export function filtersOf(
     const values = listOf(value)
     if (attribute?.column) conditions.push(among(attribute.column.name, valuesOf(name, attribute.column.kind, values)))
     else {
-      const condition = attribute && special(name, values)
+      const condition = special(name, values)
       if (condition) conditions.push(condition)
       else refused.push(name)
     }
@@ -95,6 +95,9 @@ export function filtersOf(
 
 type Kind = NonNullable<Attribute['column']>['kind']
 
+/** @throws CloudError `badRequest` */
+export const flagOf = (name: string, value: string): boolean => valuesOf(name, 'flag', [value])[0] === 1
+
 function valuesOf(name: string, kind: Kind, values: readonly string[]): (string | number)[] {
   if (kind === 'text') return [...values]
   return values.map((value) => {
@@ -105,6 +108,21 @@ function valuesOf(name: string, kind: Kind, values: readonly string[]): (string 
       `Invalid input for ${name}. Reason: '${shown(value)}' cannot be converted to ${
         kind === 'flag' ? 'boolean' : 'integer'
       }.`,
+    )
+  })
+}
+
+/** Those of a short list that is in no table which the query string asks for. @throws CloudError `badRequest` */
+export function matching<T extends object>(request: FastifyRequest, resource: Resource, all: readonly T[]): T[] {
+  const wanted = Object.entries(queryOf(request)).filter(([name]) => !reserved.has(name))
+  const unknown = wanted.filter(([name]) => !Object.hasOwn(resource.attributes, name))
+  if (unknown.length > 0) {
+    throw malformed(`[${unknown.map(([name]) => `'${name}'`).join(', ')}] is invalid attribute for filtering`)
+  }
+  return all.filter((one) => {
+    const values = new Map<string, unknown>(Object.entries(one))
+    return wanted.every(([name, value]) =>
+      listOf(value).some((text) => text.toLowerCase() === String(values.get(name)).toLowerCase()),
     )
   })
 }

@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as allocationRows from '../db/allocations.ts'
-import { ownOnly } from '../db/listing.ts'
 import * as routerRows from '../db/routers.ts'
+import { tagsOf } from '../db/tags.ts'
 import type { Deps } from '../logic/deps.ts'
 import { malformed } from '../logic/errors.ts'
 import { routerNotFound } from '../logic/router-errors.ts'
@@ -23,20 +23,17 @@ export function routerRoutes(app: App, deps: Deps): void {
     return rows.map((row) => viewOf(row, held.get(row.gateway_port_id ?? '') ?? []))
   }
 
-  crud<routerRows.RouterRow, routers.NewRouter, routers.RouterChanges>(app, {
+  crud<routerRows.RouterRow, routers.NewRouter, routers.RouterChanges>(app, deps, {
     resource: router,
     path: '/v2.0/routers',
-    db,
-    policy: deps.policy,
-    list: (listing) => routerRows.list(db, listing),
-    find: (id) => routerRows.find(db, id),
+    list: routerRows.list,
+    find: routerRows.find,
     notFound: routerNotFound,
-    visible: ownOnly,
+    tagged: { table: 'network_routers' },
     views,
-    surroundings: async (things) => things.map(() => ({})),
-    create: (request, items) => routers.create(deps, request.ctx, items),
-    update: (request, id, changes) => routers.update(deps, request.ctx, id, changes),
-    remove: (_request, id) => routers.remove(deps, id),
+    create: (deps, request, items) => routers.create(deps, request.ctx, items),
+    update: (deps, request, id, changes) => routers.update(deps, request.ctx, id, changes),
+    remove: (deps, _request, id) => routers.remove(deps, id),
   })
 
   /** The router of an action, if the caller may do this with it. */
@@ -121,7 +118,7 @@ function viewOf(row: routerRows.RouterRow, addresses: readonly allocationRows.Al
     flavor_id: null,
     ha: false,
     distributed: false,
-    tags: [],
+    tags: tagsOf(row),
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),
     revision_number: row.revision_number,

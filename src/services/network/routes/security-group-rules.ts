@@ -1,6 +1,5 @@
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
-import { ownOnly } from '../db/listing.ts'
 import * as groupRows from '../db/security-groups.ts'
 import type { Deps } from '../logic/deps.ts'
 import { groupNotFound, ruleNotFound } from '../logic/errors.ts'
@@ -12,15 +11,12 @@ import { crud, type View } from './crud.ts'
 /** Source: Network API reference, "Security group rules". */
 export function securityGroupRuleRoutes(app: App, deps: Deps): void {
   const db = deps.database.read
-  crud<groupRows.RuleRow, rules.NewRule, never>(app, {
+  crud<groupRows.RuleRow, rules.NewRule, never>(app, deps, {
     resource: securityGroupRule,
     path: '/v2.0/security-group-rules',
-    db,
-    policy: deps.policy,
-    list: (listing) => groupRows.listRules(db, listing),
-    find: (id) => groupRows.findRule(db, id),
+    list: groupRows.listRules,
+    find: groupRows.findRule,
     notFound: ruleNotFound,
-    visible: ownOnly,
     prepare: (projectId) => ensureDefaults(deps, [projectId]),
     views: async (rows) => rows.map(ruleView),
     async surroundings(things, request) {
@@ -34,8 +30,8 @@ export function securityGroupRuleRoutes(app: App, deps: Deps): void {
         return { 'security_group:tenant_id': group?.project_id }
       })
     },
-    create: (_request, items) => rules.create(deps, items),
-    remove: (_request, id) => rules.remove(deps, id),
+    create: (deps, request, items) => rules.create(deps, request.ctx, items),
+    remove: (deps, _request, id) => rules.remove(deps, id),
   })
 }
 
@@ -51,6 +47,7 @@ export function ruleView(row: groupRows.RuleRow): View {
     port_range_max: row.port_range_max,
     remote_ip_prefix: row.remote_ip_prefix,
     remote_group_id: row.remote_group_id,
+    remote_address_group_id: row.remote_address_group_id,
     normalized_cidr: rules.normalizedCidr(row.remote_ip_prefix),
     description: row.description,
     created_at: seconds(row.created_at),

@@ -1,7 +1,7 @@
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
-import { ownOnly } from '../db/listing.ts'
 import * as groupRows from '../db/security-groups.ts'
+import { tagsOf } from '../db/tags.ts'
 import type { Deps } from '../logic/deps.ts'
 import { groupNotFound } from '../logic/errors.ts'
 import { securityGroup } from '../logic/resources.ts'
@@ -12,15 +12,14 @@ import { ruleView } from './security-group-rules.ts'
 /** Source: Network API reference, "Security groups". */
 export function securityGroupRoutes(app: App, deps: Deps): void {
   const db = deps.database.read
-  crud<groupRows.GroupRow, groups.NewGroup, groups.GroupChanges>(app, {
+  crud<groupRows.GroupRow, groups.NewGroup, groups.GroupChanges>(app, deps, {
     resource: securityGroup,
     path: '/v2.0/security-groups',
-    db,
-    policy: deps.policy,
-    list: (listing) => groupRows.list(db, listing),
-    find: (id) => groupRows.find(db, id),
+    list: groupRows.list,
+    find: groupRows.find,
     notFound: groupNotFound,
-    visible: ownOnly,
+    sharedAs: 'security_group',
+    tagged: { table: 'network_security_groups' },
     prepare: (projectId) => groups.ensureDefaults(deps, [projectId]),
     async views(rows) {
       const rules = await groupRows.rulesOf(
@@ -30,10 +29,9 @@ export function securityGroupRoutes(app: App, deps: Deps): void {
       const byGroup = Map.groupBy(rules, (rule) => rule.group_id)
       return rows.map((row) => viewOf(row, byGroup.get(row.id) ?? []))
     },
-    surroundings: async (things) => things.map(() => ({})),
-    create: (_request, items) => groups.create(deps, items),
-    update: (_request, id, changes) => groups.update(deps, id, changes),
-    remove: (request, id) => groups.remove(deps, id, request.ctx.isAdmin),
+    create: (deps, _request, items) => groups.create(deps, items),
+    update: (deps, _request, id, changes) => groups.update(deps, id, changes),
+    remove: (deps, request, id) => groups.remove(deps, id, request.ctx.isAdmin),
   })
 }
 
@@ -45,7 +43,7 @@ function viewOf(row: groupRows.GroupRow, rules: readonly groupRows.RuleRow[]): V
     tenant_id: row.project_id,
     description: row.description,
     security_group_rules: rules.map(ruleView),
-    tags: [],
+    tags: tagsOf(row),
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),
     revision_number: row.revision_number,

@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { Target } from '../../../platform/auth/policy.ts'
 import type { Db } from '../../../platform/db/database.ts'
 import * as networkRows from '../db/networks.ts'
+import * as rbacRows from '../db/rbac.ts'
+import { seesNetwork } from '../logic/access.ts'
 import { networkNotFound } from '../logic/errors.ts'
 
 /**
@@ -14,23 +16,22 @@ export async function networksAround(
   request: FastifyRequest,
 ): Promise<Target[]> {
   const networks = await networkRows.byIds(db, [...new Set(things.map((thing) => thing.network_id))])
-  return things.map((thing) => {
+  const shared = await rbacRows.sharedAmong(db, [...networks.keys()], request.ctx.projectId)
+  const caller = { projectId: request.ctx.projectId, isAdmin: request.can({}, 'context_is_admin') }
+  const targets: Target[] = []
+  for (const thing of things) {
     const network = networks.get(thing.network_id)
     const creating = thing.id === undefined
-    if (!network) {
-      if (creating) throw networkNotFound(thing.network_id)
-      return {}
-    }
-    const target = {
-      'network:tenant_id': network.project_id,
-      'network:project_id': network.project_id,
-      shared: network.shared === 1,
-    }
-    if (creating) {
-      const owner = { project_id: network.project_id, tenant_id: network.project_id }
-      const open = { shared: network.shared === 1, 'router:external': network.external === 1 }
-      if (!request.can({ ...owner, ...open }, 'get_network')) throw networkNotFound(network.id)
-    }
-    return target
-  })
+    if (creating && !(network && (await seesNetwork(db, caller, network)))) throw networkNotFound(thing.network_id)
+    targets.push(
+      network
+        ? {
+            'network:tenant_id': network.project_id,
+            'network:project_id': network.project_id,
+            shared: shared.has(network.id),
+          }
+        : {},
+    )
+  }
+  return targets
 }
