@@ -60,6 +60,8 @@ export interface Container {
   Config: { Tty: boolean; StopSignal?: string; Labels: Readonly<Record<string, string>> | null }
   HostConfig: Required<Pick<Size, 'Memory' | 'MemorySwap' | 'NanoCpus' | 'CpuShares' | 'CpusetCpus'>>
   NetworkSettings: { Networks: Readonly<Record<string, JoinedNetwork>> | null }
+  /** Where its layers are on the machine, in the storage driver's own words. */
+  GraphDriver?: { Name: string; Data: Readonly<Record<string, string>> | null }
 }
 
 export interface JoinedNetwork {

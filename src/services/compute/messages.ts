@@ -20,6 +20,8 @@ export interface ServerOrder {
   userId: string
   /** Where the Engine pulls from (`127.0.0.1:5042/images/<id>@sha256:…`), and the config digest: the Engine's image id. */
   image: { imageId: string; reference: string; configDigest: string; pullToken: string }
+  /** The server shall be rescued: another image runs in its place, with the server's own files at /mnt. */
+  rescue: { image: ServerOrder['image']; command: readonly string[] | null } | null
   /** Replaces the image's own command when set (image property `os_command_line`). */
   command: readonly string[] | null
   environment: Readonly<Record<string, string>>

@@ -59,6 +59,8 @@ export interface Server {
   image: ServerImage
   flavor: ServerFlavor
   oldFlavor: ServerFlavor | null
+  rescue: ServerImage | null
+  reclaimAtMs: number | null
   shelvedImageId: string | null
   keyName: string | null
   userData: string | null
@@ -108,6 +110,8 @@ export function serverOf(row: Selectable<ServersTable>): Server {
     image: JSON.parse(row.image) as ServerImage,
     flavor: JSON.parse(row.flavor) as ServerFlavor,
     oldFlavor: row.old_flavor === null ? null : (JSON.parse(row.old_flavor) as ServerFlavor),
+    rescue: row.rescue === null ? null : (JSON.parse(row.rescue) as ServerImage),
+    reclaimAtMs: row.reclaim_at_ms,
     shelvedImageId: row.shelved_image_id,
     keyName: row.key_name,
     userData: row.user_data,
@@ -159,6 +163,8 @@ const columns = {
   image: 'image',
   flavor: 'flavor',
   oldFlavor: 'old_flavor',
+  rescue: 'rescue',
+  reclaimAtMs: 'reclaim_at_ms',
   shelvedImageId: 'shelved_image_id',
   keyName: 'key_name',
   userData: 'user_data',

@@ -9,6 +9,8 @@ export type VmState =
   | 'paused'
   | 'suspended'
   | 'resized'
+  | 'rescued'
+  | 'soft-delete'
   | 'shelved'
   | 'shelved_offloaded'
   | 'error'
@@ -27,6 +29,12 @@ export type TaskState =
   | 'rebuilding'
   | 'suspending'
   | 'resuming'
+  | 'rescuing'
+  | 'unrescuing'
+  | 'soft-deleting'
+  | 'restoring'
+  | 'resize_prep'
+  | 'resize_migrating'
   | 'resize_finish'
   | 'resize_reverting'
   | 'shelving'
@@ -72,6 +80,10 @@ export interface ServersTable {
   flavor: string
   /** JSON: the flavor to go back to, while a resize is not confirmed. */
   old_flavor: string | null
+  /** JSON: `ServerImage` that runs in the server's place while it is rescued. */
+  rescue: string | null
+  /** When a deleted server that can still be restored goes for good (ms since 1970). */
+  reclaim_at_ms: number | null
   /** The image that holds a shelved server. */
   shelved_image_id: string | null
   vcpus: number
@@ -215,6 +227,13 @@ export interface MigrationsTable {
   uuid: string
   server_id: string
   host: string
+  /** Where it goes; null: nowhere, the host only changes the limits. */
+  dest_host: string | null
+  type: 'resize' | 'migration' | 'evacuation'
+  /** The image that carries the files from one host to the other. */
+  image_id: string | null
+  /** JSON: what the server was, for going back. */
+  before: string | null
   status: string
   old_flavor_number: number
   new_flavor_number: number

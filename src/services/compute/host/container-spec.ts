@@ -50,7 +50,7 @@ export function containerSpec(
   imageId: string,
   cloudId: string,
   limits: EngineLimits,
-  files: { configDrive?: string | null; resolvConf?: string | undefined } = {},
+  files: Files = {},
 ): containers.NewContainer {
   const [first] = dockerNetworks(order.ports)
   return {
@@ -87,11 +87,18 @@ export function containerSpec(
   }
 }
 
-/** Files of the machine's that a server sees. */
-function bindsOf({ configDrive, resolvConf }: { configDrive?: string | null; resolvConf?: string | undefined }) {
+/** Files of the machine's that a server sees; `rescue` is the bind of another server's. */
+interface Files {
+  configDrive?: string | null
+  resolvConf?: string | undefined
+  rescue?: string | undefined
+}
+
+function bindsOf({ configDrive, resolvConf, rescue }: Files) {
   const drive = configDrive ? mountPoints.map((point) => `${configDrive}:${point}:ro`) : []
   const resolv = resolvConf === undefined ? [] : [`${resolvConf}:/etc/resolv.conf`]
-  return drive.length + resolv.length === 0 ? {} : { Binds: [...drive, ...resolv] }
+  const binds = [...drive, ...resolv, ...(rescue === undefined ? [] : [rescue])]
+  return binds.length === 0 ? {} : { Binds: binds }
 }
 
 /** What a flavor allows, and a resize changes on a container that is there. */

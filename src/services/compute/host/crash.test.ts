@@ -79,6 +79,28 @@ test('a host killed at any step finishes it after the next start', async (t) => 
     })
 })
 
+test('a rescue that the kill of its host broke off is made, or ended, after the next start', async (t) => {
+  const signal = AbortSignal.timeout(120_000)
+  const { engine, socketPath, busybox } = await startEngine(t, { ownNetwork: true })
+  const stateDir = await mkdtemp(join(tmpdir(), 'berth-crash-'))
+  t.after(() => rm(stateDir, { recursive: true, force: true }))
+  const image = { imageId: 'i1', reference: 'unused', configDigest: busybox, pullToken: 't' }
+  const task = { socketPath, stateDir, cloudId: 'c1', kind: 'order' as const }
+  const message = anOrder(image)
+  const own = (await hostRun<ServerReport>({ ...task, message, fault: null }))?.containerId
+  const rescue = { ...task, message: { ...message, generation: 2, rescue: { image, command: null } } }
+  assert.equal(await hostRun({ ...rescue, fault: 'compute.rescue.mounted' }), null)
+  const made = await hostRun<ServerReport>({ ...rescue, fault: null })
+  assert.deepEqual([made?.seen, made?.error, made?.containerId === own], ['running', null, false])
+  const unrescue = { ...task, message: { ...message, generation: 3 } }
+  assert.equal(await hostRun({ ...unrescue, fault: 'compute.rescue.ended' }), null)
+  const back = await hostRun<ServerReport>({ ...unrescue, fault: null })
+  assert.deepEqual([back?.seen, back?.error, back?.containerId], ['running', null, own])
+  const { Volumes } = await engine.json<{ Volumes: object[] }>('GET', '/volumes', { signal })
+  assert.deepEqual(Volumes ?? [], [])
+  await hostRun({ ...task, message: { ...message, generation: 4, wish: 'absent' }, fault: null })
+})
+
 test('a NIC on its way in or out when the host was killed is where it was wanted after the next start', async (t) => {
   const signal = AbortSignal.timeout(120_000)
   const { engine, socketPath, busybox } = await startEngine(t, { ownNetwork: true })

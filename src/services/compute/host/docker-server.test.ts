@@ -78,8 +78,9 @@ test('servers on an engine', async (t) => {
     const spec = { Image: busybox, HostConfig: { NetworkMode: 'none' }, Labels: { 'io.berth.cloud': 'c2' } }
     const id = await containers.create(engine, containerName(order.serverId), spec, signal)
     await assert.rejects(ensure(order), { kind: 'conflict', message: /left alone/ })
-    await assert.rejects(ensure({ ...order, wish: 'absent' }), { kind: 'conflict' })
+    assert.equal((await ensure({ ...order, wish: 'absent' })).seen, 'absent')
     assert.deepEqual(await driver.list(signal), [])
+    assert.equal((await containers.inspect(engine, id, signal)).State.Status, 'created')
     await containers.remove(engine, id, signal)
   })
 
@@ -117,6 +118,25 @@ test('servers on an engine', async (t) => {
     assert.equal((await ensure(order)).containerId, containerId)
     assert.equal((await nics()).length, 3)
     await ensure({ ...order, wish: 'absent' })
+  })
+
+  await t.test("a rescue has the server's files at /mnt, and the server what it changed there", async () => {
+    const script = 'cat /root/mended; echo broken > /root/state; echo up; sleep 1000'
+    const order = anOrder(image, { command: ['sh', '-c', script] })
+    const says = async (text: string) => {
+      while (!(await driver.console(order.serverId, null, signal)).includes(text));
+    }
+    await ensure(order)
+    await says('up')
+    const command = ['sh', '-c', 'cat /mnt/root/state; echo by-the-rescue > /mnt/root/mended; echo done; sleep 1000']
+    await ensure({ ...order, rescue: { image, command } })
+    await says('broken')
+    await says('done')
+    await ensure(order)
+    await says('by-the-rescue')
+    await ensure({ ...order, wish: 'absent' })
+    const { Volumes } = await engine.json<{ Volumes: object[] }>('GET', '/volumes', { signal })
+    assert.deepEqual(Volumes ?? [], [])
   })
 
   await t.test('a snapshot boots with what was written, and carries no label of ours', async (t) => {

@@ -9,11 +9,12 @@ import { ConfigDrives } from './config-drives.ts'
 import { cloudLabel, type EngineLimits, serverLabel } from './container-spec.ts'
 import { diagnosticsOf } from './diagnostics.ts'
 import { diskQuota, diskSpace } from './disk.ts'
-import { absent, type Change, type ServerDriver } from './driver.ts'
+import { absent, type Change, type Glimpse, type ServerDriver } from './driver.ts'
 import { ensureServer } from './ensure.ts'
 import { Images } from './images.ts'
 import { setPassword } from './password.ts'
-import { findOurs, type Ours, seenOf, seenStateOf } from './seen.ts'
+import { rescueName } from './rescue.ts'
+import { findCurrent, type Ours, seenOf, seenStateOf } from './seen.ts'
 import { Snapshots } from './snapshots.ts'
 
 export interface DockerDriverOptions {
@@ -40,7 +41,7 @@ export function dockerDriver({ socketPath, cloudId, ...options }: DockerDriverOp
   }
 
   async function inspectOurs(serverId: string, signal: AbortSignal): Promise<Ours> {
-    const found = await findOurs(engine, cloudId, serverId, signal)
+    const found = await findCurrent(engine, cloudId, serverId, signal)
     if (!found) throw new NotFound('Instance', serverId)
     return found
   }
@@ -62,14 +63,18 @@ export function dockerDriver({ socketPath, cloudId, ...options }: DockerDriverOp
     ping: (signal) => system.ping(engine, signal),
     async list(signal) {
       const found = await containers.list(engine, [mine], signal)
-      return found.flatMap(({ Id, State, Labels }) => {
+      const servers = new Map<string, Glimpse>()
+      for (const { Id, Names, State, Labels } of found) {
         const serverId = Labels[serverLabel]
-        return serverId ? [{ serverId, containerId: Id, seen: seenStateOf(State) }] : []
-      })
+        if (!serverId) continue
+        const stands = !servers.has(serverId) || Names.includes(`/${rescueName(serverId)}`)
+        if (stands) servers.set(serverId, { serverId, containerId: Id, seen: seenStateOf(State) })
+      }
+      return [...servers.values()]
     },
     async find(serverId, signal) {
       const asOfMs = systemClock.nowMs()
-      const found = await findOurs(engine, cloudId, serverId, signal)
+      const found = await findCurrent(engine, cloudId, serverId, signal)
       return found ? seenOf(engine, serverId, found, signal) : absent(serverId, asOfMs)
     },
     async ensure(order, options, signal) {

@@ -30,6 +30,7 @@ export function anOrder(image: ServerOrder['image'], part: Partial<ServerOrder> 
     projectId: 'p1',
     userId: 'u1',
     image,
+    rescue: null,
     command: null,
     environment: {},
     vcpus: 1,
@@ -187,6 +188,31 @@ export function driverSuite(name: string, setUp: (t: TestContext) => Promise<Sui
         assert.equal(await nics(), ports.length)
       }
       await ensure({ ...order, wish: 'absent' })
+    })
+
+    await t.test('a rescue stands in the place of a server, which comes back as it was', async () => {
+      const order = anOrder(image)
+      const rescue = { ...order, rescue: { image, command: null } }
+      await assert.rejects(ensure(rescue), { kind: 'conflict', step: /rescue|inspect/ })
+      const first = await ensure(order)
+      const other = await ensure(rescue)
+      assert.equal(other.seen, 'running')
+      assert.notEqual(other.containerId, first.containerId)
+      for (const wish of ['running', 'stopped', 'running'] as const) {
+        const seen = await ensure({ ...rescue, wish })
+        assert.deepEqual([seen.seen, seen.containerId], [wish, other.containerId])
+        assert.deepEqual(await listed(order.serverId), {
+          serverId: order.serverId,
+          seen: wish,
+          containerId: seen.containerId,
+        })
+        assert.equal((await driver.find(order.serverId, signal)).containerId, other.containerId)
+      }
+      const back = await ensure(order)
+      assert.deepEqual([back.seen, back.containerId], ['running', first.containerId])
+      await ensure({ ...rescue, wish: 'running' })
+      assert.equal((await ensure({ ...rescue, wish: 'absent' })).seen, 'absent')
+      assert.equal(await listed(order.serverId), undefined)
     })
 
     await t.test('a paused server can be removed', async () => {

@@ -7,17 +7,12 @@ import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import type { ServerOrder } from '../messages.ts'
 import type { ConfigDrives } from './config-drives.ts'
-import {
-  buildLabel,
-  containerName,
-  containerSpec,
-  dockerNetworks,
-  type EngineLimits,
-  sizeOf,
-} from './container-spec.ts'
+import { containerName, containerSpec, dockerNetworks, type EngineLimits, sizeOf } from './container-spec.ts'
 import { absent, type EnsureOptions, type Seen, StepFailed } from './driver.ts'
 import type { Images } from './images.ts'
+import { buildOf, halfMade, isImageAbsent, isNetworkAbsent } from './judgements.ts'
 import { rewire, rewiringOf } from './nics.ts'
+import { ensureVolume, removeVolume, rescueName, rescueOrder } from './rescue.ts'
 import { findOurs, heedsStop, type Ours, seenOf, startedAtOf } from './seen.ts'
 
 export interface EnsureDeps {
@@ -54,14 +49,28 @@ export async function ensureServer(
   }
 }
 
+/** How a rescue's container differs from the server's own. */
+interface Rescue {
+  name: string
+  bind: string
+}
+
 class Way {
   step = 'compute.inspect'
   private readonly deps: EnsureDeps
   private readonly order: ServerOrder
   private readonly options: EnsureOptions
   private readonly signal: AbortSignal
-  constructor(deps: EnsureDeps, order: ServerOrder, options: EnsureOptions, signal: AbortSignal) {
+  private readonly rescue: Rescue | null
+  constructor(
+    deps: EnsureDeps,
+    order: ServerOrder,
+    options: EnsureOptions,
+    signal: AbortSignal,
+    rescue: Rescue | null = null,
+  ) {
     this.deps = deps
+    this.rescue = rescue
     this.order = order
     this.options = options
     this.signal = signal
@@ -70,11 +79,15 @@ class Way {
   async walk(): Promise<Seen> {
     const { engine, cloudId } = this.deps
     const { serverId, wish } = this.order
-    const ours = await findOurs(engine, cloudId, serverId, this.signal).catch((thrown) => {
+    const ours = await findOurs(engine, cloudId, serverId, this.signal, this.name).catch((thrown) => {
       // Under a name that is somebody else's there is none of ours to remove.
       if (wish === 'absent' && thrown instanceof CloudError && thrown.kind === 'conflict') return null
       throw thrown
     })
+    // A rescue runs only while the server itself does not: most orders need not look for one.
+    const mayBeRescued = this.rescue === null && (ours === null ? wish === 'absent' : !ours.container.State.Running)
+    if (this.order.rescue && wish !== 'absent') return this.rescued(ours, this.order.rescue)
+    if (mayBeRescued) await this.endRescue()
     if (wish === 'absent') return this.remove(ours?.container.Id ?? null)
     const rebuilt = ours !== null && buildOf(ours.container) !== this.order.buildEpoch
     const whole = ours && !halfMade(ours.container) && !rebuilt ? ours : null
@@ -83,12 +96,43 @@ class Way {
       // A rebuild that broke off half way left nothing to be stopped; it is made first.
       if (wish === 'stopped' && this.order.buildEpoch === 0) return absent(serverId, systemClock.nowMs())
       const made = await this.create()
-      const now = wish === 'stopped' ? await findOurs(engine, cloudId, serverId, this.signal) : null
+      const now = wish === 'stopped' ? await findOurs(engine, cloudId, serverId, this.signal, this.name) : null
       return now ? this.stop(now) : made
     }
     await this.fit(whole.container)
     await this.rewire(whole.container)
     return wish === 'stopped' ? this.stop(whole) : this.run(whole.container)
+  }
+
+  private get name(): string {
+    return this.rescue?.name ?? containerName(this.order.serverId)
+  }
+
+  /** Another container in the server's place, which is down and whose files that one has. */
+  private async rescued(ours: Ours | null, rescue: NonNullable<ServerOrder['rescue']>): Promise<Seen> {
+    const { engine, cloudId } = this.deps
+    const { serverId } = this.order
+    if (!ours) throw new CloudError('conflict', 'The server has no container whose files could be rescued.')
+    await this.stop(ours)
+    this.step = 'compute.rescue.mounted'
+    const bind = await ensureVolume(engine, cloudId, serverId, ours.container, changing())
+    faultPoint('compute.rescue.mounted')
+    const inside = { name: rescueName(serverId), bind }
+    const way = new Way(this.deps, rescueOrder(this.order, rescue), this.options, this.signal, inside)
+    return await way.walk().finally(() => {
+      this.step = way.step
+    })
+  }
+
+  /** Before the server's own container may run again. */
+  private async endRescue(): Promise<void> {
+    const { engine, cloudId } = this.deps
+    const { serverId } = this.order
+    const found = await findOurs(engine, cloudId, serverId, this.signal, rescueName(serverId))
+    this.step = 'compute.rescue.ended'
+    if (found) await containers.remove(engine, found.container.Id, changing())
+    faultPoint('compute.rescue.ended')
+    await removeVolume(engine, serverId, changing())
   }
 
   /** Wanted running or paused; the container is there and has run before. */
@@ -148,11 +192,11 @@ class Way {
   private async create(): Promise<Seen> {
     faultPoint('compute.create.begun')
     const { engine, cloudId, limits, images } = this.deps
-    const name = containerName(this.order.serverId)
+    const { name } = this
     const { configDrive: content, serverId, files = [], ports } = this.order
     const configDrive = content ? await this.deps.configDrives.write(serverId, content) : null
     const resolvConf = ports.length > 0 ? await this.options.plug.resolvConf?.(serverId) : undefined
-    const binds = { configDrive, resolvConf }
+    const binds = { configDrive, resolvConf, rescue: this.rescue?.bind }
     const spec = () => containerSpec(this.order, images.idOf(this.order.image), cloudId, limits, binds)
     const giveUp = new AbortController()
     const either = AbortSignal.any([this.signal, giveUp.signal])
@@ -266,19 +310,6 @@ class Way {
     return seenOf(this.deps.engine, this.order.serverId, { container, asOfMs }, this.signal)
   }
 }
-
-/** Made before there were rebuilds, it bears no label. */
-const buildOf = (found: containers.Container): number => Number(found.Config.Labels?.[buildLabel] ?? 0)
-
-/** Never started: what a broken create leaves. Made anew, for the order may say something else by now. */
-const halfMade = (found: containers.Container): boolean =>
-  found.State.Status === 'created' || (found.State.Status === 'dead' && startedAtOf(found) === null)
-
-const isImageAbsent = (thrown: unknown): boolean =>
-  thrown instanceof CloudError && thrown.kind === 'notFound' && /no such image/i.test(thrown.message)
-
-const isNetworkAbsent = (thrown: unknown): boolean =>
-  thrown instanceof CloudError && thrown.kind === 'notFound' && /network .*not found/i.test(thrown.message)
 
 /** The plug failed first and took the rest with it: that is the news. */
 async function failureOf(plugged: Promise<void>, otherwise: unknown, way: { step: string }): Promise<unknown> {

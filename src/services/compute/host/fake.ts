@@ -26,7 +26,11 @@ export interface FakeDriver extends ServerDriver {
 }
 
 /** What stands for a container. */
-type Held = Seen & Pick<ServerOrder, 'ports' | 'buildEpoch'>
+type Held = Seen &
+  Pick<ServerOrder, 'ports' | 'buildEpoch'> & {
+    /** While a rescue stands in its place: the server's own container. */
+    own: string | null
+  }
 
 /**
  * A simulated host: servers are entries of a map, nothing runs. For trying the control plane at a scale no machine here
@@ -45,11 +49,11 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
   const show = (serverId: string): Seen => {
     const found = servers.get(serverId)
     if (!found) return absent(serverId, now())
-    const { ports: _, buildEpoch: __, ...seen } = found
+    const { ports: _, buildEpoch: __, own: ___, ...seen } = found
     return { ...seen, asOfMs: now() }
   }
   const put = (serverId: string, part: Partial<Held>) => {
-    const before = servers.get(serverId) ?? { ...absent(serverId, 0), ports: [], buildEpoch: 0 }
+    const before = servers.get(serverId) ?? { ...absent(serverId, 0), ports: [], buildEpoch: 0, own: null }
     servers.set(serverId, { ...before, ...part })
     changed(serverId)
   }
@@ -63,6 +67,15 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
     const seen = show(serverId)
     if (seen.seen === 'absent') throw new NotFound('Instance', serverId)
     return seen
+  }
+  /** Puts another container into the server's place, or its own back. */
+  const rescue = (order: ServerOrder) => {
+    const held = servers.get(order.serverId)
+    if (order.rescue && !held)
+      throw new StepFailed('compute.rescue.mounted', new CloudError('conflict', 'There is nothing to be rescued.'))
+    if (order.rescue && held?.own === null)
+      put(order.serverId, { own: held.containerId, containerId: newContainerId(), ...started() })
+    if (!order.rescue && held?.own) put(order.serverId, { containerId: held.own, own: null, ...ended(137) })
   }
   const work = async (signal: AbortSignal) => {
     signal.throwIfAborted()
@@ -100,6 +113,7 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
       const old = servers.get(serverId)
       const rebuilt = (old?.buildEpoch ?? 0) !== order.buildEpoch
       if (rebuilt) servers.delete(serverId)
+      rescue(order)
       const before = servers.get(serverId)
       if (wish === 'stopped' && rebuilt) {
         const { buildEpoch, ports } = order

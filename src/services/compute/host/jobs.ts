@@ -210,6 +210,7 @@ const removal = (serverId: string, generation: number): ServerOrder => ({
   projectId: '',
   userId: '',
   image: { imageId: '', reference: '', configDigest: '', pullToken: '' },
+  rescue: null,
   command: null,
   environment: {},
   vcpus: 0,

@@ -7,6 +7,7 @@ import { CloudError } from '../../../platform/errors.ts'
 import type { SeenState } from '../messages.ts'
 import { cloudLabel, containerName } from './container-spec.ts'
 import type { Seen } from './driver.ts'
+import { rescueName } from './rescue.ts'
 
 /** What a server's owner is shown of the end: at most so many lines and bytes. */
 const lastLines = 20
@@ -93,16 +94,29 @@ function signalNumber(text: string): number | null {
   return constants.signals[name] ?? null
 }
 
+/** What stands for the server: its container, or its rescue's, which is there only while the other is down. */
+export async function findCurrent(
+  engine: Engine,
+  cloudId: string,
+  serverId: string,
+  signal: AbortSignal,
+): Promise<Ours | null> {
+  const ours = await findOurs(engine, cloudId, serverId, signal)
+  if (!ours || ours.container.State.Running) return ours
+  return (await findOurs(engine, cloudId, serverId, signal, rescueName(serverId))) ?? ours
+}
+
 /** The server's container; null when there is none. @throws CloudError `conflict` when its name is somebody else's */
 export async function findOurs(
   engine: Engine,
   cloudId: string,
   serverId: string,
   signal: AbortSignal,
+  name = containerName(serverId),
 ): Promise<Ours | null> {
   const asOfMs = systemClock.nowMs()
   try {
-    const container = await containers.inspect(engine, containerName(serverId), signal)
+    const container = await containers.inspect(engine, name, signal)
     if (container.Config.Labels?.[cloudLabel] === cloudId) return { container, asOfMs }
   } catch (thrown) {
     if (thrown instanceof CloudError && thrown.kind === 'notFound') return null
@@ -110,6 +124,6 @@ export async function findOurs(
   }
   throw new CloudError(
     'conflict',
-    `The engine has a container named ${containerName(serverId)} that this cloud did not make; it is left alone.`,
+    `The engine has a container named ${name} that this cloud did not make; it is left alone.`,
   )
 }

@@ -2,7 +2,7 @@ import type { Db } from '../../../platform/db/database.ts'
 import * as guestRows from '../db/guest-data.ts'
 import * as interfaceRows from '../db/interfaces.ts'
 import * as metadataRows from '../db/server-metadata.ts'
-import type { Server } from '../db/servers.ts'
+import type { Server, ServerImage } from '../db/servers.ts'
 import type { OrderedPort, ServerOrder, ServerReport } from '../messages.ts'
 import { configDriveOf } from './config-drive.ts'
 import type { Deps, ServerPort } from './deps.ts'
@@ -33,11 +33,10 @@ export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]):
     hostname: server.hostname,
     projectId: server.projectId,
     userId: server.userId,
-    image: {
-      imageId: server.imageId,
-      reference: server.image.reference,
-      configDigest: server.image.configDigest,
-      pullToken: deps.registry.pullToken(server.image.repository, pullSeconds),
+    image: pullable(deps, server.imageId, server.image),
+    rescue: server.rescue && {
+      image: pullable(deps, server.imageId, server.rescue),
+      command: commandOf(server.rescue.properties.os_command_line),
     },
     command: commandOf(server.image.properties.os_command_line),
     environment: metadata.get(server.id) ?? {},
@@ -52,6 +51,11 @@ export async function ordersFor(deps: Deps, db: Db, servers: readonly Server[]):
     ...(drives.has(server.id) ? { configDrive: drives.get(server.id)! } : {}),
   }))
 }
+
+const pullable = (deps: Deps, imageId: string, image: ServerImage): ServerOrder['image'] => ({
+  ...{ imageId, reference: image.reference, configDigest: image.configDigest },
+  pullToken: deps.registry.pullToken(image.repository, pullSeconds),
+})
 
 const orderedPort = ({ portId, networkId, macAddress, nicIndex, fixedIps }: ServerPort): OrderedPort => ({
   ...{ portId, networkId, macAddress, nic: nicIndex },
@@ -87,6 +91,16 @@ export function orphanOrder(report: ServerReport): ServerOrder {
       userId: '',
     },
     image: { imageId: '', reference: '', configDigest: '', pullToken: '' },
-    ...{ command: null, environment: {}, vcpus: 0, memoryMiB: 0, swapMiB: 0, diskGiB: 0, dockerSpecs: {}, ports: [] },
+    ...{
+      rescue: null,
+      command: null,
+      environment: {},
+      vcpus: 0,
+      memoryMiB: 0,
+      swapMiB: 0,
+      diskGiB: 0,
+      dockerSpecs: {},
+      ports: [],
+    },
   }
 }

@@ -63,7 +63,12 @@ export async function rebuild(deps: Deps, ctx: Context, id: string, wanted: Rebu
     await serverRows.update(trx, id, {
       ...wanted.changes,
       ...{ imageId: image.id, image: imageOf(image), buildEpoch: before.buildEpoch + 1 },
-      ...{ wish: before.vmState === 'stopped' ? 'stopped' : 'running', goal: null, taskState: 'rebuilding' },
+      ...{
+        wish: before.vmState === 'stopped' ? 'stopped' : 'running',
+        goal: null,
+        rescue: null,
+        taskState: 'rebuilding',
+      },
       ...{ generation: before.generation + 1, tries: 0, retryAtMs: null, progress: 0, fault: null },
       ...{ actionId: actions.get(id) ?? null, updatedAt: at },
     })

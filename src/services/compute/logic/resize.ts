@@ -54,6 +54,7 @@ export async function resize(deps: Deps, ctx: Context, id: string, wanted: Wante
     const actions = await record(trx, ctx, [server], { action: 'resize', event: 'compute_prep_resize', at })
     await migrationRows.insert(trx, {
       ...{ uuid: newId(), server_id: id, host: server.host!, status: 'migrating' },
+      ...{ dest_host: null, type: 'resize', image_id: null, before: null },
       ...{ old_flavor_number: numberOf(server.flavor.id), new_flavor_number: numberOf(flavor.id) },
       ...{ user_id: ctx.userId, project_id: projectOf(ctx), created_at: at, updated_at: at },
     })

@@ -47,7 +47,7 @@ export async function act(deps: Deps, ctx: Context, id: string, name: Transition
     const { action, event } = transition
     const actions = await record(trx, ctx, [server], { action, event, at })
     await serverRows.update(trx, id, {
-      ...{ goal: transition.goal ?? null },
+      ...{ goal: transition.goal ?? null, rescue: null },
       ...{ wish: transition.wish, taskState: transition.task, generation: server.generation + 1 },
       ...(reboots ? { bootEpoch: server.bootEpoch + 1, bootKind: name === 'softReboot' ? 'soft' : 'hard' } : {}),
       ...{ tries: 0, retryAtMs: null, actionId: actions.get(id) ?? null, updatedAt: at },
@@ -77,7 +77,7 @@ export async function remove(deps: Deps, ctx: Context, id: string): Promise<void
       return
     }
     await serverRows.update(trx, id, {
-      ...{ wish: 'absent', goal: null, taskState: 'deleting', generation: server.generation + 1 },
+      ...{ wish: 'absent', goal: null, rescue: null, taskState: 'deleting', generation: server.generation + 1 },
       ...{ tries: 0, retryAtMs: null, progress: 0, actionId, updatedAt: at },
     })
   })

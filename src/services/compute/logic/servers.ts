@@ -153,7 +153,7 @@ function newRows(
       ...{ hostname: wanted.hostname ?? hostnameOf(name, id), description: wanted.description },
       ...{ vmState: 'building', taskState: 'scheduling', powerState: power.none },
       ...{ wish: 'running', generation: 1, seenGeneration: 0, bootEpoch: 0, bootKind: 'soft' },
-      ...{ goal: null, buildEpoch: 0, oldFlavor: null, shelvedImageId: null },
+      ...{ goal: null, buildEpoch: 0, oldFlavor: null, rescue: null, reclaimAtMs: null, shelvedImageId: null },
       ...{ host: null, availabilityZone: null },
       imageId: image.id,
       image: imageOf(image),

@@ -98,8 +98,8 @@ function astray(server: Server, report: ServerReport, inventory: boolean, now: N
   const endedByItself = server.wish === 'running' && report.seen === 'stopped' && !inventory
   if (endedByItself || (server.wish === 'paused' && report.seen === 'stopped' && !inventory)) {
     const done = server.seenGeneration < server.generation
-    // A resize is still to be confirmed, whether the server runs or not.
-    const goal = server.goal === 'resized' ? server.goal : null
+    // A resize is still to be confirmed and a rescue to be ended, whether the server runs or not.
+    const goal = server.goal === 'resized' || server.goal === 'rescued' ? server.goal : null
     return changed(
       {
         ...{ updatedAt: now.at, wish: 'stopped', goal, vmState: goal ?? 'stopped', powerState: power.shutdown },

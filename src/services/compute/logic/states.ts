@@ -97,12 +97,17 @@ const statuses: Record<VmState, { default: string } & Partial<Record<TaskState, 
   building: { default: 'BUILD' },
   active: {
     ...{ default: 'ACTIVE', rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT', rebuilding: 'REBUILD' },
-    ...{ resize_finish: 'RESIZE', updating_password: 'PASSWORD' },
+    ...{ resize_prep: 'RESIZE', resize_migrating: 'RESIZE', resize_finish: 'RESIZE', updating_password: 'PASSWORD' },
   },
-  stopped: { default: 'SHUTOFF', rebuilding: 'REBUILD', resize_finish: 'RESIZE' },
+  stopped: {
+    ...{ default: 'SHUTOFF', rebuilding: 'REBUILD' },
+    ...{ resize_prep: 'RESIZE', resize_migrating: 'RESIZE', resize_finish: 'RESIZE' },
+  },
   paused: { default: 'PAUSED' },
   suspended: { default: 'SUSPENDED' },
   resized: { default: 'VERIFY_RESIZE', resize_reverting: 'REVERT_RESIZE' },
+  rescued: { default: 'RESCUE' },
+  'soft-delete': { default: 'SOFT_DELETED' },
   shelved: { default: 'SHELVED' },
   shelved_offloaded: { default: 'SHELVED_OFFLOADED' },
   error: { default: 'ERROR', rebuilding: 'REBUILD' },
@@ -116,7 +121,7 @@ export function statusOf(server: { vmState: VmState; taskState: TaskState | null
 }
 
 /** Statuses of Nova that no server of ours can have, but that may be asked for. */
-const foreignStatuses = new Set(['RESCUE', 'MIGRATING', 'SOFT_DELETED'])
+const foreignStatuses = new Set(['MIGRATING'])
 
 export interface StateFilter {
   vmStates: VmState[]

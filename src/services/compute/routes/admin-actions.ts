@@ -1,12 +1,20 @@
 import { Type } from 'typebox'
 import { baseUrl } from '../../../platform/http/links.ts'
+import { dashed } from '../../../platform/ids.ts'
 import { checkState } from '../logic/checks.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import * as interfaces from '../logic/interfaces.ts'
+import * as rescuing from '../logic/rescue.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
 import { type ActionHandlers, does, strict } from './action-handler.ts'
 import { Count, IpAddress, Metadata, Name, since, Uuid } from './common.ts'
+import { newPassword } from './new-server.ts'
+
+interface Rescue {
+  adminPass?: string
+  rescue_image_ref?: string
+}
 
 /** Source: Compute API reference, "Servers - run an administrative action" and "Servers - run an action". */
 export const adminActions: ActionHandlers = {
@@ -65,6 +73,23 @@ export const adminActions: ActionHandlers = {
     (deps, request, server, { address }) => interfaces.changeAddresses(deps, request.ctx, server.id, { address }),
     { schema: Type.Object({ address: IpAddress }, strict), until: '2.43' },
   ),
+
+  rescue: does<Rescue | null>(
+    'os-rescue',
+    async (deps, request, server, wanted) => {
+      const imageId = wanted?.rescue_image_ref ? dashed(wanted.rescue_image_ref) : null
+      await rescuing.rescue(deps, request.ctx, server.id, imageId)
+      return { adminPass: wanted?.adminPass ?? newPassword() }
+    },
+    {
+      schema: Type.Union([
+        Type.Null(),
+        Type.Object({ adminPass: Type.Optional(Type.String()), rescue_image_ref: Type.Optional(Uuid) }, strict),
+      ]),
+      status: 200,
+    },
+  ),
+  unrescue: does('os-unrescue', (deps, request, server) => rescuing.unrescue(deps, request.ctx, server.id)),
 
   forceDelete: does('os-deferred-delete:force', (deps, request, server) =>
     actions.remove(deps, request.ctx, server.id),

@@ -9,8 +9,10 @@ import { serverInterfaces } from './007-server-interfaces.ts'
 import { quotas } from './008-quotas.ts'
 import { guestData } from './009-guest-data.ts'
 import { scheduler } from './010-scheduler.ts'
+import { rescueAndMoves } from './011-rescue-and-moves.ts'
 
 export const migrations: readonly Migration[] = [
   ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas, guestData],
   scheduler,
+  rescueAndMoves,
 ]
