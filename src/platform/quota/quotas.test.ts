@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { eachDatabase, type Open } from '../../../test/support/databases.ts'
-import type { Db, Migration, Trx } from '../db/database.ts'
+import { fileURLToPath } from 'node:url'
+import { eachDatabase, type Open, temporaryDirectory } from '../../../test/support/databases.ts'
+import { startPostgres } from '../../../test/support/postgres.ts'
+import type { Database, Db, Migration, Trx } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
+import { openPostgres } from '../db/postgres.ts'
+import { openSqlite } from '../db/sqlite.ts'
 import { CloudError } from '../errors.ts'
+import { newLogger } from '../log.ts'
 import { type Counter, countRows, drift } from './counters.ts'
 import type { LimitStore } from './limits.ts'
 import { createQuotas } from './quotas.ts'
@@ -53,7 +60,7 @@ function fixed(own: Record<string, number>): LimitStore {
   }
 }
 
-async function start(t: TestContext, open: Open, own: Record<string, number> = {}) {
+async function start(t: TestContext, open: Open, own: Record<string, number> = {}, prefix = 't') {
   const database = await open(t)
   await migrate(database, [{ service: 'test', migrations }])
   const quotas = createQuotas({
@@ -66,7 +73,7 @@ async function start(t: TestContext, open: Open, own: Record<string, number> = {
   const insert = (db: Db, thing: Partial<Thing> = {}) =>
     db
       .insertInto('things')
-      .values({ id: `t${made++}`, project_id: 'p', bytes: null, gone: 0, ...thing })
+      .values({ id: `${prefix}${made++}`, project_id: 'p', bytes: null, gone: 0, ...thing })
       .execute()
   const create = (projectId = 'p') =>
     database.write(async (trx) => {
@@ -173,4 +180,49 @@ eachDatabase((name, open) => {
     await database.write((trx) => insert(trx, { bytes: 7 }))
     await noDrift()
   })
+})
+
+/** The same database twice, as two control processes have it. */
+const twice: Record<'sqlite' | 'postgres', (t: TestContext) => Promise<[Open, Open]>> = {
+  async sqlite(t) {
+    const path = `${await temporaryDirectory(t)}/shared.sqlite`
+    const open = async (of: TestContext) => closed(of, await openSqlite(path))
+    return [open, open]
+  },
+  async postgres(t) {
+    const url = await startPostgres(t)
+    const open = async (of: TestContext) => closed(of, await openPostgres(url, newLogger('silent')))
+    return [open, open]
+  },
+}
+
+function closed(t: TestContext, database: Database): Database {
+  t.after(() => database.close())
+  return database
+}
+
+for (const engine of ['sqlite', 'postgres'] as const) {
+  test(`${engine}: two processes together never get past a limit`, async (t) => {
+    const [one, other] = await twice[engine](t)
+    const own = { things: 20 }
+    const [a, b] = [await start(t, one, own, 'a'), await start(t, other, own, 'b')]
+    const outcomes = await Promise.allSettled(Array.from({ length: 60 }, (_, i) => (i % 2 ? a : b).create()))
+    const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.message] : []))
+    assert.deepEqual(refused, Array(40).fill('things 20/20'))
+    await a.noDrift()
+  })
+}
+
+test('a process killed between two writes leaves sums that are right', async (t) => {
+  const path = `${await temporaryDirectory(t)}/killed.sqlite`
+  const { database, noDrift } = await start(t, async (of) => closed(of, await openSqlite(path)))
+  for (let round = 0; round < 3; round++) {
+    const script = fileURLToPath(new URL('../../../test/support/quota-process.ts', import.meta.url))
+    const child = spawn(process.execPath, [script, path, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data') // it is in the middle of it
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    assert.notEqual((await database.read.selectFrom('things').selectAll().execute()).length, 0)
+    await noDrift()
+  }
 })

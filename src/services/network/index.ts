@@ -37,6 +37,7 @@ import { subnetPoolRoutes } from './routes/subnet-pools.ts'
 import { subnetRoutes } from './routes/subnets.ts'
 import { versionRoutes } from './routes/versions.ts'
 
+export { counters as networkCounters } from './db/counters.ts'
 export { networkMigrations } from './db/migrations.ts'
 export { removeEverything } from './host/remove.ts'
 export type { ComputeGroup, ComputeGroupRule, ComputeGroups } from './logic/compute-groups.ts'
