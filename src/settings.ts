@@ -180,6 +180,13 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     check: file,
     help: 'A JSON file that every server reads as `vendor_data.json`. Empty: none.',
   },
+  {
+    key: 'consoleTokenSeconds',
+    kind: 'integer',
+    fallback: 600,
+    check: between(1),
+    help: 'How long the address of a console is good for.',
+  },
   { key: 'tokenHours', kind: 'number', fallback: 1, check: above(0), help: 'How long a token is good for.' },
   {
     key: 'enforceScope',

@@ -58,6 +58,8 @@ export interface Config {
   metadataProxySharedSecret: string
   /** A JSON file that every server can read as its vendor data; empty for none. */
   vendorDataFile: string
+  /** How long the address of a console is good for. */
+  consoleTokenSeconds: number
   tokenHours: number
   securityCompliance: SecurityCompliance
   /** oslo.policy's `enforce_scope`: a rule takes tokens of its scope types only. */
@@ -84,6 +86,7 @@ export interface Config {
 /** Official service type → standard port. */
 export const ports = {
   identity: 5000,
+  console: 6083,
   compute: 8774,
   metadata: 8775,
   placement: 8778,

@@ -67,4 +67,5 @@ export const listed = (services: Services): readonly Service[] => [
   services.network,
   services.compute,
   services.compute.metadata,
+  services.compute.console,
 ]

@@ -175,6 +175,7 @@ const base: Config = {
   publicNat: false,
   metadataProxySharedSecret: 'metadata-secret',
   vendorDataFile: '',
+  consoleTokenSeconds: 600,
   tokenHours: 1,
   securityCompliance: {
     lockoutFailureAttempts: 0,

@@ -77,6 +77,7 @@ export const testConfig: Config = {
   publicNat: false,
   metadataProxySharedSecret: 'metadata-secret',
   vendorDataFile: '',
+  consoleTokenSeconds: 600,
   tokenHours: 12,
   securityCompliance: {
     lockoutFailureAttempts: 0,

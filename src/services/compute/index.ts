@@ -22,6 +22,7 @@ import { type HostInventory, type ServerReport, type SnapshotReport, subjects } 
 import { rules } from './policy.ts'
 import { serverReconciler } from './reconcile/servers.ts'
 import { snapshotReconciler } from './reconcile/snapshots.ts'
+import { consoleService } from './routes/console-service.ts'
 import { computeFault } from './routes/fault.ts'
 import { routes } from './routes/index.ts'
 import { metadataApp } from './routes/metadata-service.ts'
@@ -43,6 +44,8 @@ export interface Glance {
 export interface ComputeService extends Service {
   /** The metadata service, on a port of its own. */
   readonly metadata: Service
+  /** Serial consoles, on a port of their own. */
+  readonly console: Service
   /** The oldest server of this name, in whatever project; null when there is none. */
   firstNamed(name: string): Promise<Glance | null>
   /** Why a server, by its id or name, is where it is. @throws CloudError `notFound`, `conflict` for several of a name */
@@ -103,6 +106,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
     name: 'compute',
     app,
     loops: [serverLoop, snapshotLoop],
+    console: consoleService(deps, lower.identity.authenticate),
     metadata: { name: 'metadata', app: metadataApp(deps, lower.identity.authenticate), loops: [] },
     async stop() {
       for (const stop of listens) stop()

@@ -117,6 +117,26 @@ export interface PasswordRequest {
   password: string
 }
 
+/**
+ * Request, on `host.<host>.compute.terminal`: the host listens for one connection, which says `secret` and a line end,
+ * and is the server's terminal from then on.
+ */
+export interface TerminalRequest {
+  serverId: string
+}
+export interface TerminalDoor {
+  address: string
+  port: number
+  secret: string
+}
+
+/** Request, on `host.<host>.compute.terminal-size`; the answer is `{}`. */
+export interface TerminalSizeRequest {
+  serverId: string
+  columns: number
+  rows: number
+}
+
 /** The facts of a compute host's heartbeat. */
 export interface ComputeFacts {
   vcpus: number
@@ -142,6 +162,8 @@ export const subjects = {
   snapshot: (host: string) => `host.${host}.compute.snapshot`,
   console: (host: string) => `host.${host}.compute.console`,
   diagnostics: (host: string) => `host.${host}.compute.diagnostics`,
+  terminal: (host: string) => `host.${host}.compute.terminal`,
+  terminalSize: (host: string) => `host.${host}.compute.terminal-size`,
   password: (host: string) => `host.${host}.compute.password`,
   report: 'control.compute.report',
   inventory: 'control.compute.inventory',

@@ -113,6 +113,8 @@ export const rules: Rules = {
   ...under('os-simple-tenant-usage', { list: admin, show: reader }),
   'os_compute_api:compute:server:topology:index': reader,
   'os_compute_api:os-volumes-attachments:index': reader,
+  'os_compute_api:os-remote-consoles': member,
+  'os_compute_api:os-console-auth-tokens': admin,
   ...under('os-server-password', { show: reader, clear: member }),
   ...under('os-hosts', { list: admin, show: admin, update: admin, reboot: admin, shutdown: admin, start: admin }),
   ...under('os-networks', { list: reader, show: reader }),

@@ -309,6 +309,14 @@ export interface DecisionsTable {
   decision: string
 }
 
+export interface ConsoleTokensTable {
+  /** SHA-256 of the token, which is a key to a server's terminal. */
+  hash: string
+  server_id: string
+  console_type: string
+  expires_at_ms: number
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     compute_servers: ServersTable
@@ -331,5 +339,6 @@ declare module '../../../platform/db/database.ts' {
     compute_aggregates: AggregatesTable
     compute_aggregate_hosts: AggregateHostsTable
     compute_guest_data: GuestDataTable
+    compute_console_tokens: ConsoleTokensTable
   }
 }

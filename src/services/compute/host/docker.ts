@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events'
+import { attach, resizeTerminal } from '../../../machine/docker/attach.ts'
 import * as containers from '../../../machine/docker/containers.ts'
 import { openEngine } from '../../../machine/docker/engine.ts'
 import { events } from '../../../machine/docker/events.ts'
 import * as system from '../../../machine/docker/system.ts'
 import { systemClock } from '../../../platform/clock.ts'
-import { NotFound } from '../../../platform/errors.ts'
+import { CloudError, NotFound } from '../../../platform/errors.ts'
 import { ConfigDrives } from './config-drives.ts'
 import { cloudLabel, type EngineLimits, serverLabel } from './container-spec.ts'
 import { diagnosticsOf } from './diagnostics.ts'
@@ -90,6 +91,12 @@ export function dockerDriver({ socketPath, cloudId, ...options }: DockerDriverOp
       const found = await inspectOurs(serverId, signal)
       return diagnosticsOf(engine, found.container, await seenOf(engine, serverId, found, signal), signal)
     },
+    async attach(serverId, signal) {
+      return attach(engine, runningOf((await inspectOurs(serverId, signal)).container), signal)
+    },
+    async resizeTerminal(serverId, size, signal) {
+      await resizeTerminal(engine, runningOf((await inspectOurs(serverId, signal)).container), size, signal)
+    },
     async setPassword(serverId, password, signal) {
       await setPassword(engine, (await inspectOurs(serverId, signal)).container, password, signal)
     },
@@ -115,4 +122,10 @@ export function dockerDriver({ socketPath, cloudId, ...options }: DockerDriverOp
     },
     close: () => engine.close(),
   }
+}
+
+/** @throws CloudError `conflict`: attaching to one that has ended would wait for its next start */
+function runningOf({ Id, State }: containers.Container): string {
+  if (!State.Running) throw new CloudError('conflict', 'The server does not run.')
+  return Id
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import type { Diagnostics, SeenState, ServerOrder, ServerReport, SnapshotOrder, SnapshotReport } from '../messages.ts'
 
@@ -49,6 +50,11 @@ export interface EngineFacts {
 /** `resync`: anything may have changed. `atMs` is when it did, on this machine's clock. */
 export type Change = { kind: 'server'; serverId: string; atMs: number } | { kind: 'resync' }
 
+export interface TerminalSize {
+  columns: number
+  rows: number
+}
+
 /** What a host can do with servers. Every verb may be repeated, and `signal` may cut it short. */
 export interface ServerDriver {
   /** @throws CloudError `unavailable` when the engine is away */
@@ -65,6 +71,10 @@ export interface ServerDriver {
   console(serverId: string, lines: number | null, signal: AbortSignal): Promise<string>
   /** @throws CloudError `notFound` */
   diagnostics(serverId: string, signal: AbortSignal): Promise<Diagnostics>
+  /** The server's terminal, both ways, until either end closes. @throws CloudError `notFound`, `conflict` when it does not run */
+  attach(serverId: string, signal: AbortSignal): Promise<Duplex>
+  /** @throws CloudError `notFound`, `conflict` */
+  resizeTerminal(serverId: string, size: TerminalSize, signal: AbortSignal): Promise<void>
   /** Sets root's password inside. @throws CloudError `notFound`, `conflict` when the image has no means for it */
   setPassword(serverId: string, password: string, signal: AbortSignal): Promise<void>
   /** Commits, uploads, removes the local copy; goes on where an earlier try broke off. */

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pack } from 'tar-stream'
 import { systemClock } from '../../../platform/clock.ts'
@@ -153,6 +153,19 @@ export function fakeDriver(options: FakeOptions = {}): FakeDriver {
         ...{ macAddress, rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0 },
       }))
       return { state: seen, cpuTimeNs: 0, memoryUsedMiB: 0, memoryMaximumMiB: 0, uptimeSeconds: 0, nics, exit }
+    },
+    async attach(serverId) {
+      if (present(serverId).seen === 'stopped') throw new CloudError('conflict', 'The server does not run.')
+      const terminal = new PassThrough() // says what is typed
+      const off = () => {
+        if (show(serverId).seen === 'absent' || show(serverId).seen === 'stopped') terminal.end()
+      }
+      watchers.add(off)
+      terminal.on('close', () => watchers.delete(off))
+      return terminal
+    },
+    async resizeTerminal(serverId) {
+      present(serverId)
     },
     async setPassword(serverId) {
       if (present(serverId).seen !== 'running') throw new CloudError('conflict', 'The server does not run.')

@@ -10,6 +10,9 @@ import {
   type ServerOrder,
   type SnapshotOrder,
   subjects,
+  type TerminalDoor,
+  type TerminalRequest,
+  type TerminalSizeRequest,
 } from '../messages.ts'
 import type { EngineFacts, Plug, ServerDriver } from './driver.ts'
 import { computeFacts } from './facts.ts'
@@ -18,6 +21,7 @@ import { Lanes } from './lanes.ts'
 import { Repeating } from './repeating.ts'
 import { ServerFiles } from './server-files.ts'
 import { SnapshotJobs } from './snapshot-jobs.ts'
+import { Terminals } from './terminals.ts'
 
 export interface ComputeHostDeps {
   host: string
@@ -28,6 +32,8 @@ export interface ComputeHostDeps {
   plug: Plug
   log: Logger
   clock: Clock
+  /** Where the control side reaches this host's terminals; this machine alone unless told otherwise. */
+  terminalAddress?: string
   /** Orders carried out at once. */
   concurrency?: number
 }
@@ -69,6 +75,8 @@ export function startComputeHost(deps: ComputeHostDeps): ComputeHost {
     const jobs = new Jobs({ ...deps, files })
     const lanes = new Lanes(jobs, deps.concurrency ?? 8)
     const snapshots = new SnapshotJobs(deps)
+    const terminals = new Terminals({ driver, address: deps.terminalAddress ?? '127.0.0.1', log })
+    const soon = () => AbortSignal.any([signal, AbortSignal.timeout(30_000)])
     const beating = new Repeating(heartbeatMs, heartbeat(jobs), (error) => log.warn({ err: error }, 'no heartbeat'))
     const minutely = new Repeating(
       inventoryMs,
@@ -89,6 +97,13 @@ export function startComputeHost(deps: ComputeHostDeps): ComputeHost {
       bus.respond<ConsoleRequest, { output: string }>(subjects.console(host), async ({ serverId, lines }) => ({
         output: await driver.console(serverId, lines, AbortSignal.any([signal, AbortSignal.timeout(30_000)])),
       })),
+      bus.respond<TerminalRequest, TerminalDoor>(subjects.terminal(host), ({ serverId }) =>
+        terminals.door(serverId, soon()),
+      ),
+      bus.respond<TerminalSizeRequest, object>(subjects.terminalSize(host), async ({ serverId, columns, rows }) => {
+        await driver.resizeTerminal(serverId, { columns, rows }, soon())
+        return {}
+      }),
       bus.respond<PasswordRequest, object>(subjects.password(host), async ({ serverId, password }) => {
         await driver.setPassword(serverId, password, AbortSignal.any([signal, AbortSignal.timeout(30_000)]))
         return {}
@@ -105,6 +120,7 @@ export function startComputeHost(deps: ComputeHostDeps): ComputeHost {
     beating.now()
     finish = async () => {
       for (const end of ends) end()
+      terminals.stop()
       await Promise.all([beating.stop(), minutely.stop(), lanes.stop(), snapshots.stop(), watching])
     }
   }

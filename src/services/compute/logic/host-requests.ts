@@ -39,7 +39,7 @@ export async function setPassword({ bus }: Deps, server: Server, password: strin
 }
 
 /** @throws CloudError `conflict` for a server that no host has */
-function hostOf(server: Server): string {
+export function hostOf(server: Server): string {
   if (server.host === null || server.containerId === null) {
     throw new CloudError('conflict', `Instance ${server.id} is not ready`)
   }
@@ -47,7 +47,7 @@ function hostOf(server: Server): string {
 }
 
 /** The host's own words, but for its not finding what is only not made yet. */
-async function asked<T>(server: Server, work: () => Promise<T>): Promise<T> {
+export async function asked<T>(server: Server, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

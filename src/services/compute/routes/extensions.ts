@@ -29,6 +29,7 @@ const extensions: readonly (readonly [alias: string, name: string])[] = [
   ['os-admin-actions', 'AdminActions'],
   ['os-admin-password', 'AdminPassword'],
   ['os-availability-zone', 'AvailabilityZone'],
+  ['os-console-auth-tokens', 'ConsoleAuthTokens'],
   ['os-consoles', 'Consoles'],
   ['os-create-backup', 'CreateBackup'],
   ['os-config-drive', 'ConfigDrive'],

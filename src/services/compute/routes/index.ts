@@ -26,6 +26,7 @@ import { neighbourlessRoutes } from './neighbourless.ts'
 import { networkRoutes } from './networks.ts'
 import { quotaClassRoutes } from './quota-classes.ts'
 import { quotaSetRoutes } from './quota-sets.ts'
+import { remoteConsoleRoutes } from './remote-consoles.ts'
 import { securityGroupRoutes } from './security-groups.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverAddressRoutes } from './server-addresses.ts'
@@ -55,7 +56,7 @@ const chapters = [
   ...[serverGroupRoutes, migrationRoutes, tenantUsageRoutes, serverFactRoutes],
   ...[aggregateRoutes, quotaClassRoutes, securityGroupRoutes],
   ...[imageRoutes, imageMetadataRoutes, networkRoutes, floatingIpRoutes, hostRoutes, externalEventRoutes],
-  ...[serverPasswordRoutes, usageAuditLogRoutes, neighbourlessRoutes, goneRoutes],
+  ...[remoteConsoleRoutes, serverPasswordRoutes, usageAuditLogRoutes, neighbourlessRoutes, goneRoutes],
 ]
 
 /**

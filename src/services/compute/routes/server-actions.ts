@@ -14,6 +14,7 @@ import { Metadata, Name, since } from './common.ts'
 import { findServer, targetOf } from './find-server.ts'
 import { floatingIpActions } from './floating-ip-actions.ts'
 import { rebuildActions } from './rebuild-actions.ts'
+import { consoleActions } from './remote-consoles.ts'
 
 const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S' }) })
 
@@ -22,6 +23,7 @@ const handlers: ActionHandlers = {
   ...rebuildActions,
   ...adminActions,
   ...floatingIpActions,
+  ...consoleActions,
   'os-start': moves('servers:start', 'start'),
   'os-stop': moves('servers:stop', 'stop'),
   pause: moves('os-pause-server:pause', 'pause'),

@@ -10,9 +10,11 @@ import { quotas } from './008-quotas.ts'
 import { guestData } from './009-guest-data.ts'
 import { scheduler } from './010-scheduler.ts'
 import { rescueAndMoves } from './011-rescue-and-moves.ts'
+import { consoleTokens } from './012-console-tokens.ts'
 
 export const migrations: readonly Migration[] = [
   ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas, guestData],
   scheduler,
   rescueAndMoves,
+  consoleTokens,
 ]
