@@ -350,6 +350,13 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
   },
   { key: 'quotas.keyPairs', kind: 'integer', fallback: 100, check: between(-1), help: 'Key pairs a user; -1: any.' },
   {
+    key: 'reclaimInstanceInterval',
+    kind: 'integer',
+    fallback: 0,
+    check: between(0),
+    help: 'Seconds that a deleted server may still be restored; 0: it is gone at once.',
+  },
+  {
     key: 'imageSizeMaxBytes',
     kind: 'integer',
     fallback: 0,

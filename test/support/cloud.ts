@@ -203,6 +203,7 @@ const base: Config = {
     ...{ buildFailureWeightMultiplier: 1_000_000, maxIoOpsPerHost: 8, maxInstancesPerHost: 50 },
   },
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
+  reclaimInstanceInterval: 0,
   imageSizeMaxBytes: 0,
   imageImport: testConfig.imageImport,
   faults: false,

@@ -20,6 +20,7 @@ import { statusOf } from './logic/states.ts'
 import { readVendorData } from './logic/vendor-data.ts'
 import { type HostInventory, type ServerReport, type SnapshotReport, subjects } from './messages.ts'
 import { rules } from './policy.ts'
+import { reclaimReconciler } from './reconcile/reclaims.ts'
 import { serverReconciler } from './reconcile/servers.ts'
 import { snapshotReconciler } from './reconcile/snapshots.ts'
 import { consoleService } from './routes/console-service.ts'
@@ -105,7 +106,7 @@ export function createCompute(ground: Ground, lower: Lower): ComputeService {
   return {
     name: 'compute',
     app,
-    loops: [serverLoop, snapshotLoop],
+    loops: [serverLoop, snapshotLoop, reclaimReconciler(deps)],
     console: consoleService(deps, lower.identity.authenticate),
     metadata: { name: 'metadata', app: metadataApp(deps, lower.identity.authenticate), loops: [] },
     async stop() {

@@ -19,5 +19,16 @@ export const firstCounters: readonly Counter[] = [
   { service: 'compute', resource: 'server_groups', table: 'compute_server_groups', holder: 'project_id', amount: '1' },
 ]
 
+/** From the migration of soft deletion on: what can be restored takes nothing of the quota, as upstream. */
+const kept = (amount: string) => `case when row.vm_state = 'soft-delete' then 0 else ${amount} end`
+export const restorableCounters: readonly Counter[] = [
+  ofServers('servers', kept('1')),
+  ofServers('class:VCPU', kept('row.vcpus')),
+  ofServers('class:MEMORY_MB', kept('row.memory_mib')),
+]
+
 /** All of them. A later one is added here, and counted by a migration of its own: `countRows(db, [that])`. */
-export const counters: readonly Counter[] = [...firstCounters]
+export const counters: readonly Counter[] = [
+  ...restorableCounters,
+  ...firstCounters.filter((one) => !restorableCounters.some(({ resource }) => resource === one.resource)),
+]

@@ -35,6 +35,9 @@ export async function list(db: Db, wanted: ServerQuery): Promise<Server[]> {
   let query: Query = db.selectFrom('compute_servers').selectAll()
   if (wanted.projectId !== null) query = query.where('project_id', '=', wanted.projectId)
   if (wanted.deleted !== null) query = query.where('deleted', '=', wanted.deleted ? 1 : 0)
+  // One that can be restored is deleted, unless it is asked for by its state.
+  if (wanted.deleted === false && !wanted.vmStates?.includes('soft-delete'))
+    query = query.where('vm_state', '!=', 'soft-delete')
   if (wanted.ids !== null) query = query.where('id', 'in', wanted.ids.length > 0 ? wanted.ids : [''])
   if (wanted.vmStates !== null)
     query = query.where('vm_state', 'in', wanted.vmStates.length > 0 ? wanted.vmStates : ['' as VmState])

@@ -112,6 +112,19 @@ export async function countOn(db: Db, host: string): Promise<number> {
   return Number(row.servers)
 }
 
+/** Deleted ones whose time to be restored is over. */
+export async function reclaimable(db: Db, nowMs: number, limit: number): Promise<{ id: string }[]> {
+  return await db
+    .selectFrom('compute_servers')
+    .select('id')
+    .where('deleted', '=', notDeleted)
+    .where('reclaim_at_ms', 'is not', null)
+    .where('reclaim_at_ms', '<=', nowMs)
+    .orderBy('reclaim_at_ms')
+    .limit(limit)
+    .execute()
+}
+
 /** Changes a server that is not deleted. */
 export async function update(db: Db, id: string, patch: ServerPatch): Promise<void> {
   await db

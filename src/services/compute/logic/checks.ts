@@ -14,10 +14,19 @@ export function checkState(
   from: readonly Server['vmState'][],
   tasks: readonly string[] = [],
 ): void {
-  const refuse = (attribute: string, state: string): never => {
-    throw new CloudError('conflict', `Cannot '${action}' instance ${server.id} while it is in ${attribute} ${state}`)
-  }
   // One that never found a host has nothing to be started or stopped.
-  if (!from.includes(server.vmState) || server.host === null) refuse('vm_state', server.vmState)
-  if (server.taskState !== null && !tasks.includes(server.taskState)) refuse('task_state', server.taskState)
+  if (!from.includes(server.vmState) || server.host === null) refuseState(server, action, 'vm_state', server.vmState)
+  if (server.taskState !== null && !tasks.includes(server.taskState)) {
+    refuseState(server, action, 'task_state', server.taskState)
+  }
+}
+
+/** @throws CloudError `conflict` */
+export function refuseState(
+  server: Server,
+  action: string,
+  attribute: 'vm_state' | 'task_state',
+  state: string,
+): never {
+  throw new CloudError('conflict', `Cannot '${action}' instance ${server.id} while it is in ${attribute} ${state}`)
 }

@@ -77,7 +77,14 @@ export async function remove(deps: Deps, ctx: Context, id: string): Promise<void
       return
     }
     await serverRows.update(trx, id, {
-      ...{ wish: 'absent', goal: null, rescue: null, taskState: 'deleting', generation: server.generation + 1 },
+      ...{
+        wish: 'absent',
+        goal: null,
+        rescue: null,
+        reclaimAtMs: null,
+        taskState: 'deleting',
+        generation: server.generation + 1,
+      },
       ...{ tries: 0, retryAtMs: null, progress: 0, actionId, updatedAt: at },
     })
   })

@@ -46,6 +46,8 @@ export function settle(server: Server, report: ServerReport, inventory: boolean,
     return server.goal === 'shelved_offloaded' ? offloaded(now) : { kind: 'gone' }
   }
   if (report.error) return failed(server, report, report.error, now)
+  // Of one that is only kept for a restore there may be nothing left.
+  if (server.goal === 'soft-delete' && report.seen === 'absent') return reached(server, report, now)
   const asWanted = report.seen === seenOfWish[server.wish]
   return asWanted ? reached(server, report, now) : astray(server, report, inventory, now)
 }
@@ -58,9 +60,9 @@ const changed = (
 
 /** The host is where it should be. */
 function reached(server: Server, report: ServerReport, now: Now): Settled {
-  if (report.seen === 'absent') return nothing
-  const { powerState } = stateOfSeen[report.seen]
-  const vmState = server.goal ?? stateOfSeen[report.seen].vmState
+  const seen = report.seen === 'absent' ? 'stopped' : report.seen
+  const { powerState } = stateOfSeen[seen]
+  const vmState = server.goal ?? stateOfSeen[seen].vmState
   const done = server.seenGeneration < server.generation
   // Stopped on its way to a shelf: it is there once its image is made.
   if (vmState === 'shelved' && server.vmState !== 'shelved') {

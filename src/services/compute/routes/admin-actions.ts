@@ -7,6 +7,7 @@ import * as interfaces from '../logic/interfaces.ts'
 import * as rescuing from '../logic/rescue.ts'
 import * as actions from '../logic/server-actions.ts'
 import * as snapshots from '../logic/snapshots.ts'
+import * as softDelete from '../logic/soft-delete.ts'
 import { type ActionHandlers, does, strict } from './action-handler.ts'
 import { Count, IpAddress, Metadata, Name, since, Uuid } from './common.ts'
 import { newPassword } from './new-server.ts'
@@ -94,6 +95,7 @@ export const adminActions: ActionHandlers = {
   forceDelete: does('os-deferred-delete:force', (deps, request, server) =>
     actions.remove(deps, request.ctx, server.id),
   ),
-  // A deletion here is at once and for good, so there is never one to be taken back.
-  restore: does('os-deferred-delete:restore', async (_deps, _request, server) => checkState(server, 'restore', [])),
+  restore: does('os-deferred-delete:restore', (deps, request, server) =>
+    softDelete.restore(deps, request.ctx, server.id),
+  ),
 }

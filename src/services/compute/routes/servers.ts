@@ -4,8 +4,8 @@ import { baseUrl, withQuery } from '../../../platform/http/links.ts'
 import { check } from '../../../platform/http/validation.ts'
 import { checkLock } from '../logic/checks.ts'
 import type { Deps } from '../logic/deps.ts'
-import * as actions from '../logic/server-actions.ts'
 import * as servers from '../logic/servers.ts'
+import * as softDelete from '../logic/soft-delete.ts'
 import { canonicalIpV6, Description, Name, selfLinks, since, versioned } from './common.ts'
 import { findServer } from './find-server.ts'
 import { newServerBodies, parseNewServer } from './new-server.ts'
@@ -119,7 +119,7 @@ export function serverRoutes(app: App, deps: Deps): void {
     { config: { policy: rule('delete'), check: 'handler' }, schema: one },
     async (request, reply) => {
       const server = await findServer(deps, request, request.params.id)
-      await actions.remove(deps, request.ctx, server.id)
+      await softDelete.remove(deps, request.ctx, server.id)
       return reply.code(204).send()
     },
   )

@@ -11,10 +11,12 @@ import { guestData } from './009-guest-data.ts'
 import { scheduler } from './010-scheduler.ts'
 import { rescueAndMoves } from './011-rescue-and-moves.ts'
 import { consoleTokens } from './012-console-tokens.ts'
+import { restorable } from './013-restorable.ts'
 
 export const migrations: readonly Migration[] = [
   ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas, guestData],
   scheduler,
   rescueAndMoves,
   consoleTokens,
+  restorable,
 ]
