@@ -27,7 +27,10 @@ import { networkFault } from './routes/fault.ts'
 import { floatingIpRoutes } from './routes/floating-ips.ts'
 import { ipAvailabilityRoutes } from './routes/ip-availability.ts'
 import { networkRoutes } from './routes/networks.ts'
+import { portBindingRoutes } from './routes/port-bindings.ts'
+import { portForwardingRoutes } from './routes/port-forwardings.ts'
 import { portRoutes } from './routes/ports.ts'
+import { qosRoutes } from './routes/qos.ts'
 import { quotaRoutes } from './routes/quotas.ts'
 import { rbacPolicyRoutes } from './routes/rbac-policies.ts'
 import { routerRoutes } from './routes/routers.ts'
@@ -110,6 +113,9 @@ export function createNetwork(
   agentRoutes(app, deps)
   ipAvailabilityRoutes(app, deps)
   autoTopologyRoutes(app, deps)
+  qosRoutes(app, deps)
+  portForwardingRoutes(app, deps)
+  portBindingRoutes(app, deps)
 
   const orders = { database: ground.database, bus: ground.bus, clock: ground.clock, nudge: ground.nudge, hosts }
   const networks = networksReconciler(orders)

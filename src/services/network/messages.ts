@@ -56,6 +56,14 @@ export interface PortOrder {
   dnsName?: string
   /** DHCP options by name or number, besides those of the subnet. */
   extraDhcpOptions?: readonly { name: string; value: string; ipVersion: 4 | 6 }[]
+  /** What its policy says: `ingress` is to the port. Absent: nothing. */
+  qos?: { ingress: Rate | null; egress: Rate | null; dscpMark: number | null }
+}
+
+export interface Rate {
+  kbps: number
+  /** What may come at once; 0 leaves it to the host. */
+  burstKbits: number
 }
 
 export interface SecurityRule {
@@ -69,6 +77,8 @@ export interface SecurityRule {
   portRangeMax: number | null
   remoteIpPrefix: string | null
   remoteGroupId: string | null
+  /** Of a remote address group: prefixes of the rule's family, none within another. */
+  remoteAddresses?: readonly string[] | null
 }
 
 /**
@@ -109,6 +119,19 @@ export interface RouterOrder {
   /** One floating address for one fixed one, both ways. */
   floatingIps: readonly { floatingIpAddress: string; fixedIpAddress: string }[]
   routes: readonly { destination: string; nexthop: string }[]
+  /** Ports of floating addresses, each led to one inside. Absent in orders kept from before there was such. */
+  portForwardings?: readonly PortForwardingFacts[]
+}
+
+/** A range of ports outside, and one of the same length (or a single port) inside. */
+export interface PortForwardingFacts {
+  floatingIpAddress: string
+  protocol: string
+  externalFirst: number
+  externalLast: number
+  fixedIpAddress: string
+  internalFirst: number
+  internalLast: number
 }
 
 /** host → control, on `control.network.report`: the order of this generation is in the kernel, or why not. */

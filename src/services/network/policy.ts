@@ -138,6 +138,33 @@ export const networkPolicy: Rules = {
   ...forAll(['create_floatingip', 'update_floatingip', 'delete_floatingip'], adminOrMember),
   'create_floatingip:floating_ip_address': admin,
   get_floatingip: adminOrReader,
+  ext_parent_owner: 'tenant_id:%(ext_parent:tenant_id)s',
+  ...forAll(
+    ['create', 'update', 'delete'].map((action) => `${action}_floatingip_port_forwarding`),
+    any(adminOrMember, '(role:member and rule:ext_parent_owner)'),
+  ),
+  get_floatingip_port_forwarding: any(adminOrReader, '(role:reader and rule:ext_parent_owner)'),
+  ...forAll(
+    ['get', 'create', 'update', 'delete'].map((action) => `${action}_port_binding`),
+    admin,
+  ),
+
+  get_policy: any(adminOrReader, 'rule:shared_qos_policy'),
+  ...forAll(['create_policy', 'update_policy', 'delete_policy', 'get_rule_type'], admin),
+  ...forAll(
+    ['policy', 'alias'].flatMap((way) =>
+      ['bandwidth_limit_rule', 'dscp_marking_rule'].flatMap((noun) =>
+        ['create', 'update', 'delete'].map((action) => `${action}_${way}_${noun}`),
+      ),
+    ),
+    admin,
+  ),
+  ...forAll(
+    ['policy', 'alias'].flatMap((way) =>
+      ['bandwidth_limit_rule', 'dscp_marking_rule'].map((noun) => `get_${way}_${noun}`),
+    ),
+    any(adminOrReader, 'rule:shared_qos_policy'),
+  ),
 
   ...forAll(['create_rbac_policy', 'update_rbac_policy', 'delete_rbac_policy'], adminOrMember),
   get_rbac_policy: adminOrReader,

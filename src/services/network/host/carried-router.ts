@@ -170,9 +170,10 @@ const isEnd = (name: string): boolean => /^q[rg]-/.test(name)
 const byName = (links: readonly LinkAddresses[]): Map<string, LinkAddresses> =>
   new Map(links.map((link) => [link.ifname, link]))
 
-function endsOf({ interfaces, gateway, floatingIps }: RouterOrder): End[] {
+function endsOf({ interfaces, gateway, floatingIps, portForwardings = [] }: RouterOrder): End[] {
   const inside = interfaces.map((link) => ({ name: routerLinkOf(link.portId), link, addresses: link.addresses }))
   if (!gateway) return inside
-  const addresses = [...gateway.addresses, ...floatingIps.map((one) => `${one.floatingIpAddress}/32`)]
+  const floating = [...floatingIps, ...portForwardings].map((one) => `${one.floatingIpAddress}/32`)
+  const addresses = [...gateway.addresses, ...new Set(floating)]
   return [...inside, { name: gatewayLinkOf(gateway.portId), link: gateway, addresses }]
 }

@@ -8,6 +8,7 @@ import { localEndOf, settleLocalEnd } from './local-end.ts'
 import { aliasOf, bridge, hostLinkOf, namespaceOf, peerOf, tapOf, uplink } from './names.ts'
 import { networkServices, type ServicesDeps } from './network-services.ts'
 import type { Orders } from './orders.ts'
+import { shapingOf } from './shaping.ts'
 
 /** One network in this machine's kernel: its namespace, bridge, cables and rules. */
 export interface CarriedNetwork {
@@ -36,6 +37,7 @@ export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orde
   /** The bridge's own end as it is in the kernel; null is not known. */
   let localEnd: string | null = null
   const filters = filtersOf(networkId, namespace, orders)
+  const shaping = shapingOf(namespace)
   /** Taps in the namespace, or null before it is known. */
   let taps: Set<string> | null = null
   let running: Promise<unknown> = Promise.resolve()
@@ -127,6 +129,7 @@ export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orde
       [...known].filter((name) => !wanted.has(name)),
     )
     await ensureCables(known, ports, failed)
+    await shaping.settle(ports.filter((port) => known.has(tapOf(port.portId))))
     await ensureLocalEnd(order)
     await filters.apply(ports)
     faultPoint('network.plug.filtered')
@@ -178,6 +181,8 @@ export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orde
         await ipBatchForced(namespace, known.has(tapOf(port.portId)) ? [`link delete ${tapOf(port.portId)}`] : [])
         await ipBatch(namespace, [cable(port)])
         known.add(tapOf(port.portId))
+        shaping.forget(port.portId)
+        await shaping.settle(boundHere().filter((one) => known.has(tapOf(one.portId))))
         return name
       }),
 

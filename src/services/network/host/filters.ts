@@ -4,6 +4,7 @@ import type { Fragment } from '../../../machine/net/nft.ts'
 import type { PortOrder, SecurityGroupOrder } from '../messages.ts'
 import { metadataAddress, tapOf } from './names.ts'
 import { memberSet, networkOf, nftRules } from './rules.ts'
+import { burstBytes } from './shaping.ts'
 
 /**
  * The tables of a network's namespace before it has any port. A frame from a port is first held against the port's own
@@ -36,6 +37,7 @@ table inet berth {
 }
 table bridge berth {
   map marks { type ifname : mark; }
+  map shaped { type ifname : verdict; }
   set open { type ifname; }
   set macs { type ifname . ether_addr; }
   set own4 { type ifname . ether_addr . ipv4_addr; }
@@ -46,6 +48,7 @@ table bridge berth {
   set ranged { type ifname; }
   chain before {
     type filter hook prerouting priority -300; policy accept;
+    iifname vmap @shaped
     iifname "tap*" goto fromport
   }
   chain between {
@@ -157,15 +160,40 @@ export function groupsFragment(key: string, groupIds: readonly string[], statefu
 export function portFragment(port: PortOrder, mark: number, key: string): Fragment {
   const tap = `"${tapOf(port.portId)}"`
   if (!port.adminStateUp) return {}
+  const shape = shapeFragment(port, tap)
   const marks = { 'bridge berth marks': [`${tap} : ${mark}`] }
-  if (!port.portSecurity) return { elements: { ...marks, 'bridge berth open': [tap] } }
+  if (!port.portSecurity) {
+    return { ...shape, elements: { ...marks, ...shape.elements, 'bridge berth open': [tap] } }
+  }
   return {
+    ...shape,
     elements: {
       ...marks,
+      ...shape.elements,
       'inet berth ingress': [`${mark} : goto si-${key}`],
       'inet berth egress': [`${mark} : goto se-${key}`],
       ...ownAddresses(port, tap),
     },
+  }
+}
+
+/**
+ * What is done to all that a port sends: its class is written into it, and what exceeds its rate is dropped. (What is
+ * sent to it can wait for its turn: `shaping.ts`.)
+ */
+function shapeFragment({ portId, qos }: PortOrder, tap: string): Fragment {
+  const { egress, dscpMark } = qos ?? { egress: null, dscpMark: null }
+  const rules = [
+    ...(egress && egress.kbps > 0
+      ? [`limit rate over ${Math.ceil(egress.kbps * 125)} bytes/second burst ${burstBytes(egress)} bytes drop`]
+      : []),
+    ...(dscpMark === null ? [] : [`ether type ip ip dscp set ${dscpMark}`, `ether type ip6 ip6 dscp set ${dscpMark}`]),
+  ]
+  if (rules.length === 0) return {}
+  const chain = `q-${tapOf(portId)}`
+  return {
+    chains: { [`bridge berth ${chain}`]: rules },
+    elements: { 'bridge berth shaped': [`${tap} : jump ${chain}`] },
   }
 }
 

@@ -127,14 +127,22 @@ export function checkOrder(order: Partial<Omit<NetworkOrder & PortOrder & Securi
     for (const value of dnsNameservers) address(value)
     for (const route of hostRoutes) for (const value of [route.destination, route.nexthop]) address(value)
   }
-  for (const { remoteIpPrefix, remoteGroupId } of order.rules ?? []) {
+  for (const rate of [order.qos?.ingress, order.qos?.egress]) {
+    if (rate) need(Number.isInteger(rate.kbps) && Number.isInteger(rate.burstKbits), 'a rate is no whole number')
+  }
+  if (order.qos && order.qos.dscpMark !== null) {
+    need(Number.isInteger(order.qos.dscpMark) && order.qos.dscpMark >= 0 && order.qos.dscpMark < 64, 'the DSCP mark')
+  }
+  for (const { remoteIpPrefix, remoteGroupId, remoteAddresses } of order.rules ?? []) {
+    for (const value of remoteAddresses ?? []) address(value)
     if (remoteIpPrefix !== null) address(remoteIpPrefix)
     if (remoteGroupId !== null) id(remoteGroupId)
   }
 }
 
 /** The same for a router's. @throws Error */
-export function checkRouterOrder({ routerId, interfaces, gateway, floatingIps, routes }: RouterOrder): void {
+export function checkRouterOrder(order: RouterOrder): void {
+  const { routerId, interfaces, gateway, floatingIps, routes, portForwardings = [] } = order
   checkOrder({ networkId: routerId })
   for (const link of [...interfaces, ...(gateway ? [gateway] : [])]) {
     const { portId, networkId, macAddress, mtu } = link
@@ -145,6 +153,12 @@ export function checkRouterOrder({ routerId, interfaces, gateway, floatingIps, r
     ...(gateway?.nextHops ?? []),
     ...floatingIps.flatMap((one) => [one.floatingIpAddress, one.fixedIpAddress]),
     ...routes.flatMap((route) => [route.destination, route.nexthop]),
+    ...portForwardings.flatMap((one) => [one.floatingIpAddress, one.fixedIpAddress]),
   ]
   checkOrder({ fixedIps: others.map((ipAddress) => ({ subnetId: '', ipAddress })) })
+  for (const { protocol, externalFirst, externalLast, internalFirst, internalLast } of portForwardings) {
+    const ports = [externalFirst, externalLast, internalFirst, internalLast]
+    const sound = /^[a-z]{3,4}$/.test(protocol) && ports.every((port) => Number.isInteger(port) && port > 0)
+    if (!sound) throw new Error('the order is malformed: a port forwarding')
+  }
 }

@@ -47,6 +47,10 @@ export function nftRules(rule: SecurityRule, ranges: (groupId: string) => readon
     const members = `${far} @${shortName(memberSet(rule.remoteGroupId, rule.ethertype))} ${words}`
     return [members, ...inside.map((range) => `${far} ${networkOf(range)} ${words}`)]
   }
+  if (rule.remoteAddresses) {
+    if (rule.remoteAddresses.length === 0) return []
+    return [`${far} { ${rule.remoteAddresses.map(networkOf).join(', ')} } ${words}`]
+  }
   const prefix = rule.remoteIpPrefix === null ? null : networkOf(rule.remoteIpPrefix)
   if (prefix === null || prefix.endsWith('/0')) return [`meta nfproto ${family === 'ip' ? 'ipv4' : 'ipv6'} ${words}`]
   return [`${far} ${prefix} ${words}`]
@@ -98,6 +102,7 @@ export function ruleAllows(
   if (protocol !== null && protocol !== flow.protocol) return false
   if (rule.remoteGroupId !== null && !isMember(rule.remoteGroupId, remote)) return false
   if (rule.remoteGroupId === null && rule.remoteIpPrefix !== null && !inRange(remote, rule.remoteIpPrefix)) return false
+  if (rule.remoteAddresses && !rule.remoteAddresses.some((prefix) => inRange(remote, prefix))) return false
   const { portRangeMin: min, portRangeMax: max } = rule
   if (protocol === null || min === null) return true
   if (flow.icmp) return flow.icmp.type === min && (max === null || flow.icmp.code === max)

@@ -3,6 +3,7 @@ import type { Host } from '../../../platform/hosts/hosts.ts'
 import * as settingsRows from '../db/agent-settings.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as routerRows from '../db/routers.ts'
+import { zone } from './availability-zones.ts'
 import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, missing } from './errors.ts'
 import { flag } from './flags.ts'
@@ -20,9 +21,6 @@ export const agentTypes = [
 ] as const
 type AgentType = (typeof agentTypes)[number]['type']
 export const l3Agent: AgentType = 'L3 agent'
-
-/** The one availability zone of networks and routers. */
-export const zone = 'nova'
 
 export interface Agent {
   id: string

@@ -4,6 +4,7 @@ import { newId } from '../../../platform/ids.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as networkRows from '../db/networks.ts'
+import * as forwardingRows from '../db/port-forwardings.ts'
 import * as portRows from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
@@ -124,6 +125,7 @@ export async function update(
       changes.port_id === undefined && before.port_id !== null ? { ...changes, port_id: before.port_id } : changes
     // Only a word on the description leaves the fixed address alone.
     const same = changes.port_id === undefined && changes.fixed_ip_address === undefined
+    if (!same && (await forwardingRows.ofFloatingIps(trx, [id])).length > 0) throw inUseByForwarding(id)
     const to = same ? before : await associationOf(trx, ctx, before, wish)
     const moves = to.router_id !== before.router_id || to.fixed_ip_address !== before.fixed_ip_address
     await floatingRows.update(trx, id, {
@@ -140,6 +142,9 @@ export async function update(
   deps.nudge(loops.routers)
   return row
 }
+
+const inUseByForwarding = (id: string) =>
+  conflict('FipInUseByPortForwarding', `Floating IP ${id} in use by Port Forwarding resources.`)
 
 async function touchRouters(trx: Trx, ids: readonly (string | null)[]): Promise<void> {
   for (const id of new Set(ids)) if (id !== null) await routerRows.touch(trx, id)
@@ -168,6 +173,15 @@ async function associationOf(
   }
   const fixed = await fixedAddressOf(trx, port, wish.fixed_ip_address ?? null)
   const routerId = await routerBetween(trx, port, fixed.subnet_id, row.floating_network_id)
+  const forwarded = (await forwardingRows.ofPort(trx, port.id)).some(
+    (one) => one.internal_ip_address === fixed.ip_address,
+  )
+  if (forwarded) {
+    throw badRequest(
+      'PortHasPortForwarding',
+      `Cannot associate floating IP to port ${port.id} because it already has a Port Forwarding binding.`,
+    )
+  }
   const others = await floatingRows.ofPorts(trx, [port.id])
   const taken = others.some(
     (other) =>
@@ -212,7 +226,7 @@ async function fixedAddressOf(
 }
 
 /** The router that is the subnet's gateway, else the oldest between the two. @throws CloudError `notFound` */
-async function routerBetween(
+export async function routerBetween(
   trx: Trx,
   port: portRows.PortRow,
   subnetId: string,
@@ -228,6 +242,7 @@ async function routerBetween(
 export async function remove(deps: Deps, id: string): Promise<void> {
   await deps.database.write(async (trx) => {
     const row = await get(trx, id)
+    if ((await forwardingRows.ofFloatingIps(trx, [id])).length > 0) throw inUseByForwarding(id)
     await floatingRows.remove(trx, id)
     const port = await portRows.find(trx, row.floating_port_id)
     if (port) await removePort(trx, port)

@@ -5,12 +5,16 @@ import * as dhcpRows from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
+import { defaultOf as defaultPolicyOf } from '../db/qos.ts'
 import { removeOf } from '../db/rbac.ts'
 import * as subnetRows from '../db/subnets.ts'
+import type { Caller } from './access.ts'
 import type { Accepted } from './attributes.ts'
+import { zonesText } from './availability-zones.ts'
 import { type Deps, loops } from './deps.ts'
 import { conflict, invalidInput, networkInUse, networkNotFound } from './errors.ts'
 import { flag } from './flags.ts'
+import { refuseForeign as refuseForeignPolicy } from './qos.ts'
 import { claimAll } from './quotas.ts'
 import { releaseIdleFloatingIps } from './routed-ports.ts'
 import { ensureDefault } from './security-groups.ts'
@@ -27,6 +31,9 @@ export interface NewNetwork {
   is_default?: boolean
   mtu?: number
   port_security_enabled: boolean
+  dns_domain?: string
+  qos_policy_id?: string | null
+  availability_zone_hints?: string[]
   'provider:network_type'?: string
   'provider:physical_network'?: string | null
   'provider:segmentation_id'?: number | null
@@ -43,6 +50,8 @@ export type NetworkChanges = Partial<
     | 'is_default'
     | 'mtu'
     | 'port_security_enabled'
+    | 'dns_domain'
+    | 'qos_policy_id'
   >
 >
 
@@ -51,12 +60,17 @@ const tenantMtu = 1450
 const externalMtu = 1500
 const segments = 2 ** 24
 
-export async function create(deps: Deps, items: readonly Accepted<NewNetwork>[]): Promise<networkRows.NetworkRow[]> {
+export async function create(
+  deps: Deps,
+  caller: Caller,
+  items: readonly Accepted<NewNetwork>[],
+): Promise<networkRows.NetworkRow[]> {
   const rows = await deps.database.write(async (trx) => {
     await claimAll(trx, deps, 'network', items)
     const made: networkRows.NetworkRow[] = []
     for (const { values } of items) {
       await ensureDefault(trx, deps.clock, values.project_id)
+      await refuseForeignPolicy(trx, caller, values.qos_policy_id)
       made.push(await insert(trx, deps, values))
     }
     return made
@@ -89,7 +103,9 @@ export async function insert(trx: Trx, deps: Pick<Deps, 'clock'>, wanted: NewNet
     segment: null,
     is_default: 0,
     status: 'ACTIVE',
-    ...{ tags: '', dns_domain: '', qos_policy_id: null, availability_zone_hints: '[]' },
+    ...{ tags: '', dns_domain: wanted.dns_domain ?? '' },
+    qos_policy_id: wanted.qos_policy_id ?? (await defaultPolicyOf(trx, wanted.project_id))?.id ?? null,
+    availability_zone_hints: zonesText(wanted.availability_zone_hints),
     created_at: now,
     updated_at: now,
     revision_number: 1,
@@ -115,9 +131,15 @@ function mtuOf(wanted: number, external: boolean): number {
   return wanted
 }
 
-export async function update(deps: Deps, id: string, changes: NetworkChanges): Promise<networkRows.NetworkRow> {
+export async function update(
+  deps: Deps,
+  caller: Caller,
+  id: string,
+  changes: NetworkChanges,
+): Promise<networkRows.NetworkRow> {
   const row = await deps.database.write(async (trx) => {
     const before = await get(trx, id)
+    await refuseForeignPolicy(trx, caller, changes.qos_policy_id)
     const external = changes['router:external'] ?? before.external === 1
     if (before.external === 1 && !external) await refuseWhileUsed(trx, before)
     if (changes.shared !== undefined) await setShared(trx, 'network', before, changes.shared)
@@ -126,6 +148,8 @@ export async function update(deps: Deps, id: string, changes: NetworkChanges): P
       ...(changes.name !== undefined && { name: changes.name }),
       ...(changes.description !== undefined && { description: changes.description }),
       ...(changes.admin_state_up !== undefined && { admin_state_up: flag(changes.admin_state_up) }),
+      ...(changes.dns_domain !== undefined && { dns_domain: changes.dns_domain }),
+      ...(changes.qos_policy_id !== undefined && { qos_policy_id: changes.qos_policy_id }),
       ...(changes.is_default === false && { is_default: 0 }),
       ...(changes.port_security_enabled !== undefined && {
         port_security_enabled: flag(changes.port_security_enabled),
@@ -134,7 +158,11 @@ export async function update(deps: Deps, id: string, changes: NetworkChanges): P
       updated_at: deps.clock.now(),
     })
     if (changes['router:external'] !== undefined) await setExternal(trx, before, external)
-    await touch(trx, id, changes.mtu !== undefined || changes.admin_state_up !== undefined)
+    await touch(
+      trx,
+      id,
+      changes.mtu !== undefined || changes.admin_state_up !== undefined || changes.qos_policy_id !== undefined,
+    )
     return await get(trx, id)
   })
   deps.nudge(loops.ports)

@@ -7,13 +7,16 @@ import * as portRows from '../db/ports.ts'
 import { touch as touchRouter } from '../db/routers.ts'
 import * as groupRows from '../db/security-groups.ts'
 import * as subnetRows from '../db/subnets.ts'
+import { tagsText } from '../db/tags.ts'
 import { mayUse } from './access.ts'
 import { allocate, type FixedIpWish, reallocate } from './allocation.ts'
 import type { Accepted } from './attributes.ts'
 import { bind, removePort } from './bindings.ts'
 import { type Deps, loops } from './deps.ts'
 import { badRequest, conflict, groupNotFound, networkNotFound, portNotFound } from './errors.ts'
+import { type ExtraDhcpOption, mergedOptions } from './extra-dhcp-options.ts'
 import { flag } from './flags.ts'
+import { refuseForeign as refuseForeignPolicy } from './qos.ts'
 import { claimAll } from './quotas.ts'
 import { isRouterPort, portReadressed, refuseForeignRouter, refuseServicePort } from './routed-ports.ts'
 import { changed, ensureDefault } from './security-groups.ts'
@@ -29,19 +32,24 @@ export interface NewPort {
   name: string
   description: string
   admin_state_up: boolean
-  mac_address?: string
+  mac_address?: string | null
   device_id: string
   device_owner: string
   fixed_ips?: FixedIpWish[]
   security_groups?: string[]
   port_security_enabled?: boolean
   allowed_address_pairs: AddressPair[]
+  extra_dhcp_opts?: ExtraDhcpOption[]
+  dns_name?: string
+  dns_domain?: string
+  qos_policy_id?: string | null
+  tags?: string[]
   'binding:host_id'?: string | null
   'binding:vnic_type': string
   'binding:profile': Record<string, unknown> | null
 }
 
-export type PortChanges = Partial<Omit<NewPort, 'project_id' | 'network_id'>>
+export type PortChanges = Partial<Omit<NewPort, 'project_id' | 'network_id' | 'tags'>>
 
 /** Source: Neutron configuration reference, "max_allowed_address_pair". */
 const mostPairs = 10
@@ -72,6 +80,7 @@ export async function insert(
   const network = await networkRows.find(trx, wanted.network_id)
   if (!network) throw networkNotFound(wanted.network_id)
   await refuseForeignRouter(trx, ctx, wanted)
+  await refuseForeignPolicy(trx, ctx, wanted.qos_policy_id)
   const security = wanted.port_security_enabled ?? network.port_security_enabled === 1
   const groups = await groupsFor(trx, deps, ctx, wanted, security)
   const host = wanted['binding:host_id'] || null
@@ -97,20 +106,18 @@ export async function insert(
     generation: 1,
     seen_generation: 0,
     fault: null,
-    ...{
-      tags: '',
-      dns_name: '',
-      dns_domain: '',
-      extra_dhcp_opts: '[]',
-      qos_policy_id: null,
-      propagate_uplink_status: 0,
-    },
+    tags: tagsText(wanted.tags ?? []),
+    dns_name: wanted.dns_name ?? '',
+    dns_domain: wanted.dns_domain ?? '',
+    extra_dhcp_opts: JSON.stringify(mergedOptions([], wanted.extra_dhcp_opts ?? [])),
+    qos_policy_id: wanted.qos_policy_id ?? null,
+    propagate_uplink_status: 0,
     created_at: now,
     updated_at: now,
     revision_number: 1,
   }
   while (!(await portRows.insert(trx, row))) {
-    if (wanted.mac_address !== undefined) throw macInUse(network.id, row.mac_address)
+    if (wanted.mac_address != null) throw macInUse(network.id, row.mac_address)
     row.mac_address = newMac()
   }
   await allocate(trx, row, await subnetRows.ofNetworks(trx, [network.id]), wanted.fixed_ips)
@@ -220,7 +227,8 @@ export async function change(
 ): Promise<void> {
   const { id } = before
   const security = changes.port_security_enabled ?? before.port_security_enabled === 1
-  const mac = changes.mac_address ?? before.mac_address
+  const mac = changes.mac_address === null ? newMac() : (changes.mac_address ?? before.mac_address)
+  await refuseForeignPolicy(trx, ctx, changes.qos_policy_id)
   if (mac !== before.mac_address) await refuseMac(trx, before, mac)
   const groups = (await portRows.groupsOf(trx, [id])).get(id) ?? []
   const newGroups =
@@ -245,6 +253,14 @@ export async function change(
     ...(changes['binding:vnic_type'] !== undefined && { vnic_type: changes['binding:vnic_type'] }),
     ...(changes['binding:profile'] !== undefined && {
       binding_profile: JSON.stringify(changes['binding:profile'] ?? {}),
+    }),
+    ...(changes.dns_name !== undefined && { dns_name: changes.dns_name }),
+    ...(changes.dns_domain !== undefined && { dns_domain: changes.dns_domain }),
+    ...(changes.qos_policy_id !== undefined && { qos_policy_id: changes.qos_policy_id }),
+    ...(changes.extra_dhcp_opts && {
+      extra_dhcp_opts: JSON.stringify(
+        mergedOptions(JSON.parse(before.extra_dhcp_opts) as ExtraDhcpOption[], changes.extra_dhcp_opts),
+      ),
     }),
     mac_address: mac,
     port_security_enabled: flag(security),

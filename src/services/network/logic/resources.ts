@@ -6,7 +6,10 @@ import {
   standardAttributes,
   textColumn,
 } from './attributes.ts'
+import { extraDhcpOptions } from './extra-dhcp-options.ts'
+import { dnsDomain, dnsName } from './port-names.ts'
 import * as rule from './rule-values.ts'
+import { tagText } from './tags.ts'
 import * as is from './values.ts'
 
 const name = { post: true, put: true, default: '', parse: is.text(255), column: textColumn('name') }
@@ -29,7 +32,7 @@ export const network: Resource = {
     subnets: {},
     shared: { post: true, put: true, default: false, parse: is.boolean, filter: true },
     is_default: { post: true, put: true, default: false, parse: is.boolean, column: flagColumn('is_default') },
-    availability_zone_hints: {},
+    availability_zone_hints: { post: true, default: [], parse: is.list(is.text(255), 'availability zone') },
     availability_zones: {},
     ipv4_address_scope: {},
     ipv6_address_scope: {},
@@ -44,6 +47,14 @@ export const network: Resource = {
     },
     tags: {},
     ...standardAttributes,
+    dns_domain: { post: true, put: true, default: '', parse: dnsDomain, column: textColumn('dns_domain') },
+    qos_policy_id: {
+      post: true,
+      put: true,
+      default: null,
+      parse: is.orNull(is.uuid),
+      column: textColumn('qos_policy_id'),
+    },
     'provider:network_type': { post: true, parse: is.text(255), column: textColumn('network_type') },
     'provider:physical_network': {
       post: true,
@@ -148,7 +159,7 @@ const addressPair = is.record<{ ip_address: string; mac_address?: string }>(
   { ip_address: addressOrCidr, mac_address: is.macAddress },
   ['ip_address'],
 )
-const profile: is.Parse<Record<string, unknown>> = (value) => {
+export const portProfile: is.Parse<Record<string, unknown>> = (value) => {
   if (value === null) return {}
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw new is.Reason(`'${is.shown(value)}' is not a dictionary`)
@@ -165,7 +176,8 @@ export const port: Resource = {
     name,
     network_id: { post: true, required: true, parse: is.uuid, column: textColumn('network_id') },
     ...ownerAttributes,
-    mac_address: { post: true, put: true, parse: is.macAddress, column: textColumn('mac_address') },
+    // null, in an update, asks for a new one.
+    mac_address: { post: true, put: true, parse: is.orNull(is.macAddress), column: textColumn('mac_address') },
     admin_state_up: upByDefault,
     status: { column: textColumn('status') },
     device_id: { post: true, put: true, default: '', parse: is.text(255), column: textColumn('device_id') },
@@ -186,6 +198,18 @@ export const port: Resource = {
       default: [],
       parse: is.nullAsEmpty(is.list(addressPair, 'allowed address pairs')),
     },
+    extra_dhcp_opts: { post: true, put: true, default: [], parse: extraDhcpOptions },
+    dns_name: { post: true, put: true, default: '', parse: dnsName, column: textColumn('dns_name') },
+    dns_domain: { post: true, put: true, default: '', parse: dnsDomain, column: textColumn('dns_domain') },
+    dns_assignment: {},
+    qos_policy_id: {
+      post: true,
+      put: true,
+      default: null,
+      parse: is.orNull(is.uuid),
+      column: textColumn('qos_policy_id'),
+    },
+    qos_network_policy_id: {},
     security_groups: { post: true, put: true, filter: true, parse: is.nullAsEmpty(is.list(is.uuid, 'security group')) },
     description,
     'binding:vnic_type': {
@@ -195,7 +219,7 @@ export const port: Resource = {
       parse: is.oneOf('normal'),
       column: textColumn('vnic_type'),
     },
-    'binding:profile': { post: true, put: true, default: null, parse: profile },
+    'binding:profile': { post: true, put: true, default: null, parse: portProfile },
     'binding:host_id': { post: true, put: true, parse: is.orNull(is.text(255)), column: textColumn('host') },
     'binding:vif_type': {},
     'binding:vif_details': {},
@@ -205,7 +229,7 @@ export const port: Resource = {
       parse: is.boolean,
       column: flagColumn('port_security_enabled'),
     },
-    tags: {},
+    tags: { post: true, default: [], parse: is.list(tagText, 'tag') },
     ...standardAttributes,
   },
 }

@@ -4,6 +4,7 @@ import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as portRows from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
+import { portReadressed as forwardingsReadressed } from './port-forwardings.ts'
 import { foreignDevice, servicePort } from './router-errors.ts'
 
 /** What routers and floating IPs have to do with a port that changes or goes. */
@@ -49,6 +50,7 @@ export async function releaseIdleFloatingIps(trx: Trx, networkId: string): Promi
 export async function portReadressed(trx: Trx, port: portRows.PortRow): Promise<void> {
   if (isRouterPort(port)) await routerRows.touch(trx, port.device_id)
   const held = new Set((await allocationRows.ofPorts(trx, [port.id])).map((row) => row.ip_address))
+  await forwardingsReadressed(trx, port.id, held)
   for (const row of await floatingRows.ofPorts(trx, [port.id])) {
     if (row.fixed_ip_address !== null && held.has(row.fixed_ip_address)) continue
     const nowhere = { port_id: null, fixed_ip_address: null, router_id: null, status: 'DOWN' } as const

@@ -3,6 +3,7 @@ import type { Trx } from '../../../platform/db/database.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as hostRows from '../db/hosts.ts'
+import * as forwardingRows from '../db/port-forwardings.ts'
 import * as portRows from '../db/ports.ts'
 import { isOpenTo } from '../db/rbac.ts'
 import * as routerRows from '../db/routers.ts'
@@ -266,6 +267,8 @@ async function refuseInUse(
   going: readonly allocationRows.AllocationRow[],
 ): Promise<void> {
   const floating = await floatingRows.ofRouters(trx, [router.id])
+  const ids = floating.map((row) => row.id)
+  const forwardings = await forwardingRows.ofFloatingIps(trx, ids)
   const routes = JSON.parse(router.routes) as Route[]
   for (const { subnet_id } of going) {
     const cidr = parseCidr((await subnetRows.find(trx, subnet_id))!.cidr)!
@@ -273,7 +276,11 @@ async function refuseInUse(
       const ip = address === null ? null : parseIp(address)
       return ip !== null && ip.version === cidr.version && contains(cidr, ip.value)
     }
-    if (floating.some((row) => leads(row.fixed_ip_address))) throw interfaceInUseByFloatingIp(router.id, subnet_id)
+    if (
+      floating.some((row) => leads(row.fixed_ip_address)) ||
+      forwardings.some((row) => leads(row.internal_ip_address))
+    )
+      throw interfaceInUseByFloatingIp(router.id, subnet_id)
     if (routes.some((route) => leads(route.nexthop))) throw interfaceInUseByRoute(router.id, subnet_id)
   }
 }

@@ -7,6 +7,7 @@ import * as networkRows from '../db/networks.ts'
 import * as routerRows from '../db/routers.ts'
 import { seesNetwork } from './access.ts'
 import type { Accepted } from './attributes.ts'
+import { zonesText } from './availability-zones.ts'
 import { removePort } from './bindings.ts'
 import { type Deps, loops } from './deps.ts'
 import { networkNotFound } from './errors.ts'
@@ -23,9 +24,10 @@ export interface NewRouter {
   description: string
   admin_state_up: boolean
   external_gateway_info: GatewayWish | null
+  availability_zone_hints?: string[]
 }
 
-export type RouterChanges = Partial<Omit<NewRouter, 'project_id'>> & { routes?: Route[] }
+export type RouterChanges = Partial<Omit<NewRouter, 'project_id' | 'availability_zone_hints'>> & { routes?: Route[] }
 
 type Caller = Pick<Context, 'isAdmin' | 'projectId'>
 
@@ -67,7 +69,7 @@ export async function insert(
     generation: 1,
     seen_generation: 0,
     fault: null,
-    ...{ tags: '', availability_zone_hints: '[]', unscheduled: 0 },
+    ...{ tags: '', availability_zone_hints: zonesText(wanted.availability_zone_hints), unscheduled: 0 },
     created_at: now,
     updated_at: now,
     revision_number: 1,

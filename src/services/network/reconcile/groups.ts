@@ -1,8 +1,10 @@
 import type { Reconciler } from '../../../platform/reconcile/reconciler.ts'
+import * as addressGroupRows from '../db/address-groups.ts'
 import * as groupRows from '../db/security-groups.ts'
 import * as unsettled from '../db/unsettled.ts'
 import { loops } from '../logic/deps.ts'
 import type { AddressPair } from '../logic/ports.ts'
+import { compacted } from '../logic/prefixes.ts'
 import { type SecurityGroupOrder, type SecurityRule, subjects } from '../messages.ts'
 import { createSent, hostsUp, type Orders } from './orders.ts'
 
@@ -37,6 +39,8 @@ async function ordersFor(
   const ids = [...new Set(rows.map((row) => row.group_id))]
   const groups = await groupRows.byIds(database.read, ids)
   const rules = Map.groupBy(await groupRows.rulesOf(database.read, ids), (rule) => rule.group_id)
+  const groupIds = [...rules.values()].flat().flatMap((rule) => rule.remote_address_group_id ?? [])
+  const addressGroups = await addressGroupRows.byIds(database.read, [...new Set(groupIds)])
   const members = Map.groupBy(await unsettled.members(database.read, ids), (member) => member.group_id)
   return rows.map((row) => {
     const group = groups.get(row.group_id)
@@ -45,14 +49,17 @@ async function ordersFor(
       generation: row.generation,
       wish: group ? row.wish : 'absent',
       stateful: group?.stateful !== 0,
-      rules: (rules.get(row.group_id) ?? []).map(ruleOf),
+      rules: (rules.get(row.group_id) ?? []).map((rule) => ruleOf(rule, addressGroups)),
       members: membersOf(members.get(row.group_id) ?? []),
     }
     return [row, order]
   })
 }
 
-const ruleOf = (row: groupRows.RuleRow): SecurityRule => ({
+const ruleOf = (
+  row: groupRows.RuleRow,
+  addressGroups: ReadonlyMap<string, addressGroupRows.AddressGroupRow>,
+): SecurityRule => ({
   ruleId: row.id,
   direction: row.direction,
   ethertype: row.ethertype,
@@ -61,7 +68,16 @@ const ruleOf = (row: groupRows.RuleRow): SecurityRule => ({
   portRangeMax: row.port_range_max,
   remoteIpPrefix: row.remote_ip_prefix,
   remoteGroupId: row.remote_group_id,
+  ...(row.remote_address_group_id !== null && {
+    remoteAddresses: addressesOf(row, addressGroups.get(row.remote_address_group_id)),
+  }),
 })
+
+/** Those of the rule's family, none within another: as sets of the kernel want them. */
+function addressesOf({ ethertype }: groupRows.RuleRow, group: addressGroupRows.AddressGroupRow | undefined): string[] {
+  const all = JSON.parse(group?.addresses ?? '[]') as string[]
+  return compacted(all.filter((address) => address.includes(':') === (ethertype === 'IPv6')))
+}
 
 /** Each once: a port's address may also be one of its pairs. */
 function membersOf(rows: Awaited<ReturnType<typeof unsettled.members>>): SecurityGroupOrder['members'] {

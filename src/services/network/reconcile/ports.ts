@@ -5,8 +5,10 @@ import * as allocationRows from '../db/allocations.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
+import * as qosRows from '../db/qos.ts'
 import * as unsettled from '../db/unsettled.ts'
 import { loops } from '../logic/deps.ts'
+import type { ExtraDhcpOption } from '../logic/extra-dhcp-options.ts'
 import type { AddressPair } from '../logic/ports.ts'
 import { type PortOrder, subjects } from '../messages.ts'
 import { createSent, hostsUp, type Orders } from './orders.ts'
@@ -80,6 +82,8 @@ async function ordersFor(db: Db, rows: readonly portRows.PortRow[]): Promise<[st
   const networks = await networkRows.byIds(db, [...new Set(rows.map((row) => row.network_id))])
   const first = await unsettled.firstPorts(db, [...new Set(rows.map((row) => row.device_id))])
   const routed = await unsettled.portsWithDefaultRoute(db, [...new Set(rows.map((row) => row.device_id))])
+  const policies = rows.flatMap((row) => policyOf(row, networks.get(row.network_id)) ?? [])
+  const rules = Map.groupBy(await qosRows.rulesOf(db, [...new Set(policies)]), (rule) => rule.policy_id)
   return rows.map((row) => {
     const network = networks.get(row.network_id)
     const order: PortOrder = {
@@ -101,7 +105,28 @@ async function ordersFor(db: Db, rows: readonly portRows.PortRow[]): Promise<[st
       metadataRoute: first.has(row.id),
       deviceId: row.device_id,
       projectId: row.project_id,
+      dnsName: row.dns_name.replace(/\.$/, ''),
+      extraDhcpOptions: (JSON.parse(row.extra_dhcp_opts) as ExtraDhcpOption[]).map((option) => ({
+        name: option.opt_name,
+        value: option.opt_value ?? '',
+        ipVersion: option.ip_version,
+      })),
+      ...qosOf(rules.get(policyOf(row, network) ?? '')),
     }
     return [row.host ?? '', order]
   })
+}
+
+/** A port's own policy, or its network's, which the network's own devices do without. */
+const policyOf = (port: portRows.PortRow, network: networkRows.NetworkRow | undefined): string | null =>
+  port.qos_policy_id ?? (port.device_owner.startsWith('network:') ? null : (network?.qos_policy_id ?? null))
+
+function qosOf(rules: readonly qosRows.QosRuleRow[] | undefined): Pick<PortOrder, 'qos'> {
+  if (!rules || rules.length === 0) return {}
+  const limit = (direction: 'ingress' | 'egress') => {
+    const rule = rules.find((one) => one.type === 'bandwidth_limit' && one.direction === direction)
+    return rule ? { kbps: rule.max_kbps ?? 0, burstKbits: rule.max_burst_kbps ?? 0 } : null
+  }
+  const dscpMark = rules.find((one) => one.type === 'dscp_marking')?.dscp_mark ?? null
+  return { qos: { ingress: limit('ingress'), egress: limit('egress'), dscpMark } }
 }

@@ -5,6 +5,7 @@ import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as hostRows from '../db/hosts.ts'
 import * as networkRows from '../db/networks.ts'
+import * as forwardingRows from '../db/port-forwardings.ts'
 import type { PortRow } from '../db/ports.ts'
 import * as routerRows from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
@@ -90,7 +91,15 @@ async function ordersFor(db: Db, rows: readonly routerRows.RouterRow[]): Promise
     ),
     (row) => row.port_id,
   )
-  const floating = Map.groupBy(await floatingRows.ofRouters(db, ids), (row) => row.router_id)
+  const floatingAll = await floatingRows.ofRouters(db, ids)
+  const floating = Map.groupBy(floatingAll, (row) => row.router_id)
+  const forwardings = Map.groupBy(
+    await forwardingRows.ofFloatingIps(
+      db,
+      floatingAll.map((row) => row.id),
+    ),
+    (row) => row.floating_ip_id,
+  )
 
   const linkOf = (port: PortRow): RouterLink => ({
     portId: port.id,
@@ -118,10 +127,20 @@ async function ordersFor(db: Db, rows: readonly routerRows.RouterRow[]): Promise
       adminStateUp: row.admin_state_up === 1,
       interfaces: own.filter((port) => port.device_owner === routerRows.interfaceOwner).map(linkOf),
       gateway: gateway ? { ...linkOf(gateway), nextHops: nextHopsOf(gateway), snat: row.enable_snat === 1 } : null,
-      floatingIps: (floating.get(row.id) ?? []).map((one) => ({
-        floatingIpAddress: one.floating_ip_address,
-        fixedIpAddress: one.fixed_ip_address ?? '',
-      })),
+      floatingIps: (floating.get(row.id) ?? []).flatMap((one) =>
+        one.fixed_ip_address === null
+          ? []
+          : [{ floatingIpAddress: one.floating_ip_address, fixedIpAddress: one.fixed_ip_address }],
+      ),
+      portForwardings: (floating.get(row.id) ?? []).flatMap((one) =>
+        (forwardings.get(one.id) ?? []).map((rule) => ({
+          floatingIpAddress: one.floating_ip_address,
+          protocol: rule.protocol,
+          ...{ externalFirst: rule.external_first, externalLast: rule.external_last },
+          fixedIpAddress: rule.internal_ip_address,
+          ...{ internalFirst: rule.internal_first, internalLast: rule.internal_last },
+        })),
+      ),
       routes: JSON.parse(row.routes) as { destination: string; nexthop: string }[],
     }
     return [row.host ?? '', order]

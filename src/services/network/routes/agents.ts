@@ -4,6 +4,7 @@ import type { App } from '../../../platform/http/app.ts'
 import * as agents from '../logic/agents.ts'
 import type { Resource } from '../logic/attributes.ts'
 import { acceptUpdate, textColumn } from '../logic/attributes.ts'
+import { zone } from '../logic/availability-zones.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as is from '../logic/values.ts'
 import { fieldsOf, matching, pagingOf, selected } from './query.ts'
@@ -88,7 +89,7 @@ export function agentRoutes(app: App, deps: Deps): void {
   app.get('/v2.0/availability_zones', { config: { policy: 'get_availability_zone' } }, async (request) => {
     const up = (await agents.list(deps)).some((one) => one.alive && one.admin_state_up)
     const state = up ? 'available' : 'unavailable'
-    const all = ['network', 'router'].map((resource) => ({ name: agents.zone, resource, state }))
+    const all = ['network', 'router'].map((resource) => ({ name: zone, resource, state }))
     return { availability_zones: matching(request, zones, all).map((one) => selected(one, fieldsOf(request))) }
   })
 

@@ -1,6 +1,7 @@
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as floatingRows from '../db/floating-ips.ts'
+import * as forwardingRows from '../db/port-forwardings.ts'
 import * as portRows from '../db/ports.ts'
 import { tagsOf } from '../db/tags.ts'
 import type { Deps } from '../logic/deps.ts'
@@ -8,6 +9,7 @@ import * as floatingIps from '../logic/floating-ips.ts'
 import { floatingIpNotFound } from '../logic/router-errors.ts'
 import { floatingIp } from '../logic/router-resources.ts'
 import { crud, type View } from './crud.ts'
+import { forwardingInFloatingIp } from './port-forwardings.ts'
 
 /** Source: Network API reference, "Floating IPs". */
 export function floatingIpRoutes(app: App, deps: Deps): void {
@@ -24,7 +26,9 @@ export function floatingIpRoutes(app: App, deps: Deps): void {
         db,
         rows.flatMap((row) => row.port_id ?? []),
       )
-      return rows.map((row) => viewOf(row, ports.get(row.port_id ?? '')))
+      const ids = rows.map((row) => row.id)
+      const forwardings = Map.groupBy(await forwardingRows.ofFloatingIps(db, ids), (one) => one.floating_ip_id)
+      return rows.map((row) => viewOf(row, ports.get(row.port_id ?? ''), forwardings.get(row.id) ?? []))
     },
     create: (deps, request, items) => floatingIps.create(deps, request.ctx, items),
     update: (deps, request, id, changes) => floatingIps.update(deps, request.ctx, id, changes),
@@ -32,7 +36,11 @@ export function floatingIpRoutes(app: App, deps: Deps): void {
   })
 }
 
-function viewOf(row: floatingRows.FloatingIpRow, port: portRows.PortRow | undefined): View {
+function viewOf(
+  row: floatingRows.FloatingIpRow,
+  port: portRows.PortRow | undefined,
+  forwardings: readonly forwardingRows.PortForwardingRow[],
+): View {
   return {
     id: row.id,
     tenant_id: row.project_id,
@@ -54,6 +62,7 @@ function viewOf(row: floatingRows.FloatingIpRow, port: portRows.PortRow | undefi
           device_owner: port.device_owner,
         }
       : null,
+    port_forwardings: forwardings.map(forwardingInFloatingIp),
     tags: tagsOf(row),
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),

@@ -39,8 +39,8 @@ export function networkRoutes(app: App, deps: Deps): void {
         ),
       )
     },
-    create: (deps, _request, items) => networks.create(deps, items),
-    update: (deps, _request, id, changes) => networks.update(deps, id, changes),
+    create: (deps, request, items) => networks.create(deps, request.ctx, items),
+    update: (deps, request, id, changes) => networks.update(deps, request.ctx, id, changes),
     remove: (deps, _request, id) => networks.remove(deps, id),
   })
 }
@@ -59,7 +59,9 @@ function viewOf(
     mtu: row.mtu,
     status: row.status,
     subnets,
-    availability_zone_hints: [],
+    availability_zone_hints: JSON.parse(row.availability_zone_hints) as unknown,
+    dns_domain: row.dns_domain,
+    qos_policy_id: row.qos_policy_id,
     availability_zones: ['nova'],
     ipv4_address_scope: scopeOf(4),
     ipv6_address_scope: scopeOf(6),

@@ -3,11 +3,13 @@ import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as allocationRows from '../db/allocations.ts'
 import { portsByFixedIp, portsByGroup, visiblePorts } from '../db/listing.ts'
+import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import { tagsOf } from '../db/tags.ts'
 import { canonicalIp } from '../logic/addresses.ts'
 import type { Deps } from '../logic/deps.ts'
 import { malformed, portNotFound } from '../logic/errors.ts'
+import { dnsAssignment } from '../logic/port-names.ts'
 import * as ports from '../logic/ports.ts'
 import { port } from '../logic/resources.ts'
 import { crud, type View } from './crud.ts'
@@ -29,7 +31,10 @@ export function portRoutes(app: App, deps: Deps): void {
       const ids = rows.map((row) => row.id)
       const addresses = Map.groupBy(await allocationRows.ofPorts(db, ids), (row) => row.port_id)
       const groups = await portRows.groupsOf(db, ids)
-      return rows.map((row) => viewOf(row, addresses.get(row.id) ?? [], groups.get(row.id) ?? []))
+      const networks = await networkRows.byIds(db, [...new Set(rows.map((row) => row.network_id))])
+      return rows.map((row) =>
+        viewOf(row, networks.get(row.network_id), addresses.get(row.id) ?? [], groups.get(row.id) ?? []),
+      )
     },
     surroundings: (things, request) => networksAround(db, things, request),
     create: (deps, request, items) => ports.create(deps, request.ctx, items),
@@ -56,7 +61,12 @@ function filter(name: string, values: string[]): RawBuilder<SqlBool> | undefined
   })
 }
 
-function viewOf(row: portRows.PortRow, addresses: readonly allocationRows.AllocationRow[], groups: string[]): View {
+function viewOf(
+  row: portRows.PortRow,
+  network: networkRows.NetworkRow | undefined,
+  addresses: readonly allocationRows.AllocationRow[],
+  groups: string[],
+): View {
   const bound = row.host !== null
   return {
     id: row.id,
@@ -70,6 +80,12 @@ function viewOf(row: portRows.PortRow, addresses: readonly allocationRows.Alloca
     device_owner: row.device_owner,
     fixed_ips: addresses.map(({ subnet_id, ip_address }) => ({ subnet_id, ip_address })),
     allowed_address_pairs: JSON.parse(row.allowed_address_pairs) as unknown,
+    extra_dhcp_opts: JSON.parse(row.extra_dhcp_opts) as unknown,
+    dns_name: row.dns_name,
+    dns_domain: row.dns_domain,
+    dns_assignment: dnsAssignment(row, row.dns_domain || (network?.dns_domain ?? ''), addresses),
+    qos_policy_id: row.qos_policy_id,
+    qos_network_policy_id: network?.qos_policy_id ?? null,
     security_groups: groups,
     description: row.description,
     'binding:vnic_type': row.vnic_type,

@@ -113,7 +113,7 @@ function viewOf(row: routerRows.RouterRow, addresses: readonly allocationRows.Al
           },
     description: row.description,
     availability_zones: ['nova'],
-    availability_zone_hints: [],
+    availability_zone_hints: JSON.parse(row.availability_zone_hints) as unknown,
     routes: JSON.parse(row.routes) as unknown,
     flavor_id: null,
     ha: false,
