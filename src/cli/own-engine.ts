@@ -12,6 +12,21 @@ import { findProgram } from './tools.ts'
 
 const exec = promisify(execFile)
 
+/** Where `berth engine move` has put the engine's data: a file that is changed whole or not at all. */
+const pointer = (stateDir: string): string => join(stateDir, 'engine-data.json')
+
+/** In a data root that was moved: without it, what should be mounted there is not. */
+export const dataRootMark = '.berth-engine'
+
+export function dataRootOf(stateDir: string): string {
+  const path = pointer(stateDir)
+  if (!existsSync(path)) return statePaths(stateDir).engine
+  return (JSON.parse(readFileSync(path, 'utf8')) as { dataRoot: string }).dataRoot
+}
+
+export const pointDataRoot = (stateDir: string, dataRoot: string): void =>
+  writePrivate(pointer(stateDir), `${JSON.stringify({ dataRoot })}\n`)
+
 /**
  * Where our own engine lives. Its sockets must have short paths (107 bytes), and with user namespaces root in a server
  * is nobody here, who may not pass through a state directory of mode 0700: so all it opens is below /run, and its data
@@ -20,7 +35,9 @@ const exec = promisify(execFile)
 export const enginePaths = (stateDir: string, cloudId: string) => ({
   run: `/run/berth/${cloudId}`,
   /** Bound to `data` below /run. */
-  kept: statePaths(stateDir).engine,
+  kept: dataRootOf(stateDir),
+  /** Where it was at first. */
+  first: statePaths(stateDir).engine,
   data: `/run/berth/${cloudId}/engine`,
   exec: `/run/berth/${cloudId}/exec`,
   socket: `/run/berth/${cloudId}/docker.sock`,
@@ -74,7 +91,7 @@ export async function startEngine(paths: EnginePaths, log?: (line: string) => vo
   const program = findProgram('dockerd')
   if (!program) throw new CloudError('unavailable', 'dockerd is missing; as root, run: apt-get install docker.io')
   for (const folder of ['/run/berth', paths.run, paths.data]) mkdirSync(folder, { recursive: true, mode: 0o711 })
-  mkdirSync(paths.kept, { recursive: true, mode: 0o711 })
+  requireData(paths)
   if (!isMounted(paths.data)) await exec('mount', ['--bind', paths.kept, paths.data])
   rmSync(paths.pid, { force: true })
   await clearContainerd(paths)
@@ -89,6 +106,15 @@ export async function startEngine(paths: EnginePaths, log?: (line: string) => vo
   await end(child.pid as number, 5_000)
   const reason = lastWords(paths.log)
   throw new CloudError('unavailable', `the engine did not start: ${reason}; more in ${paths.log}`)
+}
+
+/** @throws CloudError for a moved data root that is not there: an empty engine in its place would lose every server */
+function requireData(paths: EnginePaths): void {
+  if (paths.kept === paths.first) mkdirSync(paths.kept, { recursive: true, mode: 0o711 })
+  else if (!existsSync(join(paths.kept, dataRootMark))) {
+    const text = `the engine's data was moved to ${paths.kept}, and is not there; is its disk mounted?`
+    throw new CloudError('unavailable', text)
+  }
 }
 
 /**

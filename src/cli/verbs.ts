@@ -47,6 +47,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
     operand: 'USER',
     load: () => import('./openrc.ts'),
   },
+  engine: {
+    summary: 'show | disk | prune | move DIR | drop-old | userns on|off: look after the Docker Engine',
+    flags: {},
+    raw: true,
+    load: () => import('./engine-care/index.ts'),
+  },
   identity: {
     summary: 'rotate-keys: sign tokens with a new key from now on',
     flags: place,

@@ -3,8 +3,12 @@ import type { Engine } from '../../../machine/docker/engine.ts'
 import { exec } from '../../../machine/docker/exec.ts'
 import { CloudError } from '../../../platform/errors.ts'
 
+/** A busybox may have `passwd` alone, which asks twice. */
+const script = `if command -v chpasswd >/dev/null; then printf "%s\\n" "$BERTH_ENTRY" | chpasswd
+else word="\${BERTH_ENTRY#root:}"; printf "%s\\n%s\\n" "$word" "$word" | passwd root; fi`
+
 /**
- * Sets root's password with the image's own `chpasswd`. The password goes by the environment, which nobody but root can
+ * Sets root's password with the image's own `chpasswd`, or `passwd`. The password goes by the environment, which nobody but root can
  * read there, and not by the command line, which everybody can. @throws CloudError `conflict`
  */
 export async function setPassword(
@@ -14,7 +18,7 @@ export async function setPassword(
   signal: AbortSignal,
 ): Promise<void> {
   if (!found.State.Running || found.State.Paused) throw new CloudError('conflict', 'The server does not run.')
-  const command = ['sh', '-c', 'printf "%s\\n" "$BERTH_ENTRY" | chpasswd']
+  const command = ['sh', '-c', script]
   const { exitCode, output } = await exec(
     engine,
     found.Id,

@@ -93,9 +93,6 @@ export async function removeHost({ ground, placement }: Deps, id: number, host: 
     const missing = new CloudError('notFound', `Cannot remove host ${host} in aggregate ${id}`)
     const before = (await rows.list(trx)).find((aggregate) => aggregate.id === id)
     if (!before?.hosts.includes(host)) throw missing
-    if (before.metadata.availability_zone) {
-      await refuseServers(trx, [host], 'conflict', `Cannot remove host from aggregate ${id}.`)
-    }
     await rows.removeHost(trx, id, host)
     await placement.setAggregate(trx, host, before.uuid, false)
     await rows.update(trx, id, { updatedAt: ground.clock.now() })
@@ -133,18 +130,8 @@ async function refuseMove(trx: Trx, before: Aggregate, after: Aggregate['metadat
       throw invalid(action, before.id, `Host ${host} is already in availability zone "${theirs}"`)
     }
   }
-  await refuseServers(trx, before.hosts, 'badRequest', `Cannot ${action} ${before.id}.`)
-}
-
-async function refuseServers(
-  trx: Trx,
-  hosts: readonly string[],
-  kind: 'badRequest' | 'conflict',
-  sentence: string,
-): Promise<void> {
-  const used = await serverRows.namesByHost(trx, hosts)
-  if (used.size === 0) return
-  throw new CloudError(kind, `${sentence} Reason: One or more hosts contain instances in this zone.`)
+  const used = await serverRows.namesByHost(trx, before.hosts)
+  if (used.size > 0) throw invalid(action, before.id, 'One or more hosts contain instances in this zone')
 }
 
 async function requireHost(db: Db, host: string): Promise<void> {
