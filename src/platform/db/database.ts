@@ -27,5 +27,7 @@ export interface Database {
    * Nothing slow inside: no network call, no engine call, never the outer `read`.
    */
   write<T>(work: (trx: Trx) => Promise<T>): Promise<T>
+  /** A number that changes whenever anybody has committed anything; null where it would cost a question to know. */
+  commits(): number | null
   close(): Promise<void>
 }

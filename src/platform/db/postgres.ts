@@ -82,6 +82,7 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
         }
       }
     },
+    commits: () => null,
     async close() {
       await Promise.all([read.destroy(), writer.destroy()])
     },

@@ -41,6 +41,8 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
   reader.exec('PRAGMA busy_timeout = 10000; PRAGMA query_only = ON')
   writer.exec('PRAGMA busy_timeout = 0')
   for (const connection of [writer, reader]) addFunctions(connection)
+  // Another connection's commits, the writer's included, change it. Source: SQLite documentation, "PRAGMA data_version".
+  const dataVersion = reader.prepare('PRAGMA data_version')
   const read = new Kysely<Tables>({ dialect: sqliteDialect(reader, 'refused') })
   const jobs = new Kysely<Tables>({ dialect: sqliteDialect(writer, 'savepoint') })
   let wal: FileHandle | null = null
@@ -77,6 +79,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
         throw storageFault(error)
       }
     },
+    commits: () => Number(dataVersion.get()?.data_version),
     async close() {
       await group.close()
       await read.destroy()

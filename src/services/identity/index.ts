@@ -8,11 +8,13 @@ import { openTokenKeys } from '../../platform/auth/token-keys.ts'
 import { createTokens } from '../../platform/auth/tokens.ts'
 import { urlOf } from '../../platform/config.ts'
 import type { Db } from '../../platform/db/database.ts'
+import { createKept } from '../../platform/db/kept.ts'
 import { createApp } from '../../platform/http/app.ts'
 import type { LimitStore } from '../../platform/quota/limits.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
 import { migrations } from './db/migrations/index.ts'
 import * as projectRows from './db/projects.ts'
+import * as version from './db/version.ts'
 import { type AsUser, contextAs } from './logic/as-user.ts'
 import { type Registration, register } from './logic/catalog.ts'
 import type { Deps } from './logic/deps.ts'
@@ -155,7 +157,10 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const secretBox = openSecretBox(join(config.stateDir, 'keys'), 'credential', clock)
   const failures = createFailureLimit(clock, allowedFailures, failureWindowMs)
   const compliance = config.securityCompliance
-  const deps: Deps = { database, clock, bus, log, tokens, revocations, secretBox, tokenMs, compliance, failures }
+  const kept = createKept(database, version.read)
+  const deps: Deps = {
+    ...{ database, kept, clock, bus, log, tokens, revocations, secretBox, tokenMs, compliance, failures },
+  }
 
   const identityUrl = `${urlOf(config, 'identity')}/v3`
   const app = createApp({

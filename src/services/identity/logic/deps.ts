@@ -6,6 +6,7 @@ import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { SecurityCompliance } from '../../../platform/config.ts'
 import type { Database } from '../../../platform/db/database.ts'
+import type { Kept } from '../../../platform/db/kept.ts'
 import type { Logger } from '../../../platform/log.ts'
 
 /** What the identity service's logic works with. */
@@ -18,6 +19,8 @@ export interface Deps {
   readonly revocations: Revocations
   /** For secrets that must be read again. */
   readonly secretBox: SecretBox
+  /** What tokens are made from. */
+  readonly kept: Kept
   readonly tokenMs: number
   readonly compliance: SecurityCompliance
   /** Per user and address. */

@@ -102,18 +102,20 @@ function refuseMethod(method: string): never {
 async function issueTo(deps: Deps, proven: Proven, wanted: LogIn['scope']): Promise<Claims> {
   const trust = typeof wanted === 'object' ? wanted['OS-TRUST:trust'] : undefined
   if (trust) return byTrust(deps, proven, trust.id)
-  const db = deps.database.read
   const { user } = proven
-  const asked = await scopeOf(db, wanted)
-  const scope = asked === undefined ? await defaultScope(db, user) : asked
-  const roles = scope ? await rolesIn(db, user.id, scope) : []
-  if (scope && roles.length === 0) throw unauthorized()
+  const { scope, roles } = await deps.kept.get(`scope ${user.id} ${JSON.stringify(wanted)}`, async (db) => {
+    const asked = await scopeOf(db, wanted)
+    const scope = asked === undefined ? await defaultScope(db, user) : asked
+    const roles = scope ? await rolesIn(db, user.id, scope) : []
+    if (scope && roles.length === 0) throw unauthorized()
+    return { scope, roles: roles.map(({ id, name }) => ({ id, name })) }
+  })
   return {
     userId: user.id,
     userName: user.name,
     userDomainId: user.domainId,
     scope,
-    roles: roles.map(({ id, name }) => ({ id, name })),
+    roles,
     methods: [...new Set(proven.methods)],
     auditIds: [newAuditId(), ...proven.chain],
     issuedAtMs: proven.atMs,
@@ -180,7 +182,7 @@ async function byToken(deps: Deps, token: string, scope: LogIn['scope']): Promis
     )
   refuseExchange(claims)
   return {
-    user: await stillThere(deps.database.read, claims.userId),
+    user: await deps.kept.get(`user ${claims.userId}`, (db) => stillThere(db, claims.userId)),
     methods: ['token', ...claims.methods],
     expiresAtMs: claims.expiresAtMs,
     chain: claims.auditIds.slice(-1),

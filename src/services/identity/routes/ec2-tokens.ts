@@ -49,7 +49,7 @@ export function ec2TokenRoutes(app: App, deps: Deps): void {
         request: { host, verb, path, params, headers, bodyHash: body_hash ?? '' },
       })
       reply.header('x-subject-token', deps.tokens.issue(claims))
-      return { token: await tokenBody(db, claims, true) }
+      return { token: await tokenBody(deps, claims, true) }
     },
   )
 
@@ -63,7 +63,7 @@ export function ec2TokenRoutes(app: App, deps: Deps): void {
       const sent = request.body.credentials ?? request.body.credential
       if (!sent) throw unauthorized()
       const { access, signature, token } = sent
-      return { token: await tokenBody(db, await logInSigned(deps, { access, signature, text: token }), true) }
+      return { token: await tokenBody(deps, await logInSigned(deps, { access, signature, text: token }), true) }
     },
   )
 }

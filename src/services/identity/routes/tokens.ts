@@ -8,9 +8,11 @@ import { logIn } from '../logic/log-in.ts'
 import { InsufficientMethods } from '../logic/receipts.ts'
 import { notFound } from '../logic/refusals.ts'
 import { writeRevoking } from '../logic/revoking.ts'
-import { tokenBody } from '../logic/token-body.ts'
+import { tokenText } from '../logic/token-body.ts'
 import { signedRequest } from './oauth.ts'
 import { isTrue, queryOf } from './shapes.ts'
+
+const json = 'application/json; charset=utf-8'
 
 /** How long after its end a service may still ask what a token meant: long work goes on with it. Keystone's default. */
 const allowExpiredMs = 48 * 3_600_000
@@ -79,8 +81,6 @@ const Auth = Type.Object({
 
 /** Source: Identity API reference, "Authentication and token management". */
 export function tokenRoutes(app: App, deps: Deps): void {
-  const db = deps.database.read
-
   app.post('/v3/auth/tokens', { config: { policy: 'public' }, schema: { body: Auth } }, async (request, reply) => {
     const { identity, scope } = request.body.auth
     try {
@@ -93,7 +93,8 @@ export function tokenRoutes(app: App, deps: Deps): void {
       }
       const claims = await logIn(deps, wanted, request.ip)
       reply.code(201).header('x-subject-token', deps.tokens.issue(claims)).header('vary', 'X-Auth-Token')
-      return { token: await tokenBody(db, claims, wantsCatalog(request)) }
+      reply.type(json)
+      return await tokenText(deps, claims, wantsCatalog(request))
     } catch (error) {
       if (error instanceof InsufficientMethods)
         return reply.code(401).header('openstack-auth-receipt', error.receipt).send(error.body)
@@ -123,7 +124,8 @@ export function tokenRoutes(app: App, deps: Deps): void {
   app.get('/v3/auth/tokens', { config: validate, exposeHeadRoute: false }, async (request, reply) => {
     const claims = subject(request, validate.policy)
     reply.headers({ 'x-subject-token': request.headers['x-subject-token'], vary: 'X-Auth-Token' })
-    return { token: await tokenBody(db, claims, wantsCatalog(request)) }
+    reply.type(json)
+    return await tokenText(deps, claims, wantsCatalog(request))
   })
 
   const revoke = { policy: 'identity:revoke_token', check: 'handler' } as const

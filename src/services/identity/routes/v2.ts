@@ -84,10 +84,10 @@ export function v2Routes(app: App, deps: Deps): void {
   })
 }
 
-async function accessOf({ database }: Deps, claims: Claims, id: string): Promise<object> {
-  const db = database.read
+async function accessOf(deps: Deps, claims: Claims, id: string): Promise<object> {
+  const db = deps.database.read
   const { scope, userId, roles } = claims
-  const { user, catalog = [] } = (await tokenBody(db, claims, true)) as {
+  const { user, catalog = [] } = (await tokenBody(deps, claims, true)) as {
     user: { name: string }
     catalog?: Parameters<typeof oldCatalog>[0]
   }

@@ -25,6 +25,7 @@ export function preconditioned(
     database: {
       engine: database.engine,
       read: database.read,
+      commits: () => database.commits(),
       close: () => database.close(),
       write: (work) =>
         database.write(async (trx) => {

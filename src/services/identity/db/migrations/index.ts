@@ -6,6 +6,7 @@ import { applicationCredentials } from './0004-application-credentials.ts'
 import { oauth } from './0005-oauth.ts'
 import { trusts } from './0006-trusts.ts'
 import { passwords } from './0007-passwords.ts'
+import { version } from './0008-version.ts'
 
 /** In order, and never edited once released. */
 export const migrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   oauth,
   trusts,
   passwords,
+  version,
 ]
