@@ -15,7 +15,7 @@ const statements = [
   'create trigger bump after update on rests_on begin update version set version = version + 1; end',
 ]
 const run = (database: Database, text: string) => database.write((trx) => sql.raw(text).execute(trx))
-const valueOf = async (db: Db) =>
+const readValue = async (db: Db) =>
   Number((await sql<{ value: number }>`select value from rests_on`.execute(db)).rows[0]?.value)
 const version = async (db: Db) =>
   Number((await sql<{ version: number }>`select version from version`.execute(db)).rows[0]?.version)
@@ -30,7 +30,7 @@ test('an answer is kept until what it rests on changes, in this process or anoth
   const ask = () =>
     kept.get('value', (db) => {
       loads++
-      return valueOf(db)
+      return readValue(db)
     })
   assert.deepEqual([await ask(), await ask(), loads], [1, 1, 1])
   for (const [i, database] of [one, other].entries()) {
@@ -46,11 +46,11 @@ test('what was loaded across a change is not kept, nor what failed, nor the olde
   for (const statement of statements) await run(database, statement)
   const kept = createKept(database, version, 2)
   const stale = await kept.get('value', async (db) => {
-    const before = await valueOf(db)
+    const before = await readValue(db)
     await run(database, 'update rests_on set value = 2')
     return before
   })
-  assert.deepEqual([stale, await kept.get('value', valueOf)], [1, 2])
+  assert.deepEqual([stale, await kept.get('value', readValue)], [1, 2])
   await assert.rejects(
     kept.get('fails', () => Promise.reject(new Error('no'))),
     /no/,

@@ -23,8 +23,6 @@ const S3 = Type.Object({ access: Type.String(), signature: Type.String(), token:
  * stolen signed request would be worth a token. Source: Keystone's `/v3/ec2tokens` and `/v3/s3tokens`.
  */
 export function ec2TokenRoutes(app: App, deps: Deps): void {
-  const db = deps.database.read
-
   app.post(
     '/v3/ec2tokens',
     {
