@@ -350,6 +350,12 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
   },
   { key: 'quotas.keyPairs', kind: 'integer', fallback: 100, check: between(-1), help: 'Key pairs a user; -1: any.' },
   {
+    key: 'allowResizeToSameHost',
+    kind: 'boolean',
+    fallback: true,
+    help: "Whether a resize changes a server's limits where it is, when there is room; else it always moves.",
+  },
+  {
     key: 'reclaimInstanceInterval',
     kind: 'integer',
     fallback: 0,

@@ -75,6 +75,8 @@ export interface Config {
   diskAllocationRatio: number
   scheduler: SchedulerConfig
   quotas: { instances: number; cores: number; ramMiB: number; keyPairs: number }
+  /** A resize changes a server's limits where it is, when there is room; else it always moves. */
+  allowResizeToSameHost: boolean
   /** Seconds; 0: a deleted server is gone at once. */
   reclaimInstanceInterval: number
   /** Bytes; 0 for no bound but the disk's. */

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { type Config, type ServiceName, urlOf } from '../../src/platform/config.ts'
 import type { Database } from '../../src/platform/db/database.ts'
 import { newLogger } from '../../src/platform/log.ts'
+import type { ServerDriver } from '../../src/services/compute/host/driver.ts'
 import { type FakeDriver, type FakeOptions, fakeDriver } from '../../src/services/compute/host/fake.ts'
 import { startComputeHost } from '../../src/services/compute/host/servers.ts'
 import { type Open, openTestSqlite, temporaryDirectory } from './databases.ts'
@@ -55,6 +56,8 @@ export interface TestCloud {
 export interface CloudOptions {
   open?: Open
   hosts?: readonly FakeOptions[]
+  /** Real engines' drivers, as further hosts after those. */
+  engines?: readonly ServerDriver[]
   config?: Partial<Config>
 }
 
@@ -83,7 +86,7 @@ export async function startCloud(t: TestContext, options: CloudOptions = {}): Pr
 
   const hosts = options.hosts ?? [{}]
   const drivers = hosts.map((fake) => fakeDriver(fake))
-  for (const [i, driver] of drivers.entries()) {
+  for (const [i, driver] of [...drivers, ...(options.engines ?? [])].entries()) {
     const host = `host${i + 1}`
     const network = fakeNetworkHost(host, bus, clock)
     const plug = { ready: async () => {} }
@@ -204,6 +207,7 @@ const base: Config = {
   },
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
   reclaimInstanceInterval: 0,
+  allowResizeToSameHost: true,
   imageSizeMaxBytes: 0,
   imageImport: testConfig.imageImport,
   faults: false,

@@ -106,6 +106,7 @@ export const testConfig: Config = {
   },
   quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
   reclaimInstanceInterval: 0,
+  allowResizeToSameHost: true,
   imageSizeMaxBytes: 0,
   imageImport: {
     allowedSchemes: 'http,https',

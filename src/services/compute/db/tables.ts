@@ -229,7 +229,7 @@ export interface MigrationsTable {
   host: string
   /** Where it goes; null: nowhere, the host only changes the limits. */
   dest_host: string | null
-  type: 'resize' | 'migration' | 'evacuation'
+  type: 'resize' | 'migration' | 'evacuation' | 'live-migration'
   /** The image that carries the files from one host to the other. */
   image_id: string | null
   /** JSON: what the server was, for going back. */

@@ -76,7 +76,7 @@ function dockerSpecs(extraSpecs: Readonly<Record<string, string>>): Record<strin
 }
 
 /** Tells a host to remove what nobody wants: a server unknown here, deleted, or living on another host. */
-export function orphanOrder(report: ServerReport): ServerOrder {
+export function orphanOrder(report: Pick<ServerReport, 'serverId' | 'generation'>): ServerOrder {
   return {
     serverId: report.serverId,
     generation: report.generation + 1,

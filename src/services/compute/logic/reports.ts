@@ -8,6 +8,7 @@ import * as serviceRows from '../db/services.ts'
 import { type HostInventory, type ServerReport, subjects } from '../messages.ts'
 import type { Deps } from './deps.ts'
 import * as interfaces from './interfaces.ts'
+import * as moves from './moves.ts'
 import { orphanOrder } from './orders.ts'
 import { finishRemoval } from './server-actions.ts'
 import { settle } from './settle.ts'
@@ -16,8 +17,9 @@ import * as shelving from './shelve.ts'
 /** What a host said of one server, written down if it is news. Late and doubled reports change nothing. */
 export async function apply(deps: Deps, report: ServerReport): Promise<void> {
   const known = await serverRows.findEvenDeleted(deps.ground.database.read, report.serverId)
-  if (isOrphan(known, report)) deps.bus.publish(subjects.order(report.host), orphanOrder(report))
-  else if (known) await write(deps, known, report, false)
+  if (!isOrphan(known, report)) return known && (await write(deps, known, report, false))
+  const kept = await migrationRows.keptOn(deps.ground.database.read, report.host, [report.serverId])
+  if (!kept.has(report.serverId)) deps.bus.publish(subjects.order(report.host), orphanOrder(report))
 }
 
 /** The host has something that nobody wants there. */
@@ -41,7 +43,11 @@ async function write(deps: Deps, known: Server, report: ServerReport, inventory:
     if (verdict.kind === 'changed') {
       const { patch, finished } = verdict
       const problem = patch.vmState === 'error' ? (finished?.problem ?? null) : null
-      if (problem !== null && (await interfaces.refused(deps, trx, server, problem, moment.at))) {
+      const undone =
+        problem !== null &&
+        ((await interfaces.refused(deps, trx, server, problem, moment.at)) ||
+          (await moves.failed(deps, trx, server, problem, moment.at)))
+      if (undone) {
         // As it was before: its next order says so.
         replugged = true
         return { ...verdict, patch: { generation: server.generation + 1, updatedAt: moment.at }, retryInMs: null }
@@ -59,7 +65,8 @@ async function write(deps: Deps, known: Server, report: ServerReport, inventory:
   if (replugged || settled?.kind === 'gone') nudge('network.ports')
   if (settled?.kind !== 'changed') return
   const { patch, retryInMs } = settled
-  if (patch.taskState === 'shelving_image_uploading') nudge('compute.snapshots')
+  if (patch.taskState === 'shelving_image_uploading' || known.taskState === 'resize_migrating')
+    nudge('compute.snapshots')
   // Only a hint at the right moment: the loop looks for itself.
   if (retryInMs !== null) setTimeout(() => nudge('compute.servers'), retryInMs).unref()
   else if (patch.generation !== undefined || patch.seenGeneration !== undefined) nudge('compute.servers')
@@ -76,11 +83,13 @@ async function follow(
   const { vmState, taskState } = patch
   const settles = patch.seenGeneration === before.generation
   const replugged = settles && (await interfaces.reached(deps, trx, before, at))
-  if (taskState === 'shelving_image_uploading') await shelving.stopped(trx, before.id, at)
+  if (taskState === 'shelving_image_uploading' || (settles && before.taskState === 'resize_migrating'))
+    await shelving.stopped(trx, before.id, at)
   if (vmState === 'shelved_offloaded') await shelving.offloaded(deps, trx, before.id)
   if (vmState === 'resized' && before.vmState !== 'resized') {
     await migrationRows.finish(trx, before.id, 'finished', at)
   }
+  if (before.taskState === 'rebuilding' && settles) await migrationRows.finish(trx, before.id, 'done', at)
   if (vmState === 'active' && before.shelvedImageId !== null) await shelving.unshelved(deps, trx, before)
   return replugged || vmState === 'shelved_offloaded'
 }
@@ -98,7 +107,13 @@ export async function applyInventory(deps: Deps, { host, servers }: HostInventor
     strange.map((report) => report.serverId),
   )
   const known = new Map(elsewhere.map((server) => [server.id, server]))
+  const kept = await migrationRows.keptOn(
+    database.read,
+    host,
+    strange.map((report) => report.serverId),
+  )
   for (const report of strange) {
+    if (kept.has(report.serverId)) continue
     if (isOrphan(known.get(report.serverId), report)) deps.bus.publish(subjects.order(host), orphanOrder(report))
   }
   for (const report of servers) {

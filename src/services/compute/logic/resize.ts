@@ -6,9 +6,12 @@ import { newId } from '../../../platform/ids.ts'
 import * as flavorRows from '../db/flavors.ts'
 import * as migrationRows from '../db/migrations.ts'
 import * as serverRows from '../db/servers.ts'
+import { subjects } from '../messages.ts'
 import { record } from './actions.ts'
 import { checkLock, checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
+import * as moves from './moves.ts'
+import { orphanOrder } from './orders.ts'
 import { admitMore } from './quotas.ts'
 import { resourcesOf } from './resources.ts'
 import { noValidHost } from './scheduler.ts'
@@ -50,12 +53,24 @@ export async function resize(deps: Deps, ctx: Context, id: string, wanted: Wante
       memoryMiB: flavor.memoryMiB - server.flavor.memoryMiB,
     })
     const next = flavorOf(flavor)
-    await hold(deps, trx, server, bigger(resourcesOf(server.flavor), resourcesOf(next)))
     const actions = await record(trx, ctx, [server], { action: 'resize', event: 'compute_prep_resize', at })
+    const lacking = deps.ground.config.allowResizeToSameHost
+      ? await holdOr(deps, trx, server, bigger(resourcesOf(server.flavor), resourcesOf(next)))
+      : 'Resizes to the same host are switched off.'
+    if (lacking !== null) {
+      const actionId = actions.get(id) ?? null
+      await serverRows.update(trx, id, { diskConfig, updatedAt: at })
+      const move = { type: 'resize', flavor: next, host: null, actionId } as const
+      return await moves.begin(deps, trx, ctx, server, move).catch((error: unknown) => {
+        if (!(error instanceof CloudError) || error.kind !== 'badRequest') throw error
+        throw new CloudError('badRequest', `${error.message} ${lacking}`, { cause: error })
+      })
+    }
     await migrationRows.insert(trx, {
       ...{ uuid: newId(), server_id: id, host: server.host!, status: 'migrating' },
       ...{ dest_host: null, type: 'resize', image_id: null, before: null },
-      ...{ old_flavor_number: numberOf(server.flavor.id), new_flavor_number: numberOf(flavor.id) },
+      old_flavor_number: migrationRows.numberOf(server.flavor.id),
+      new_flavor_number: migrationRows.numberOf(flavor.id),
       ...{ user_id: ctx.userId, project_id: projectOf(ctx), created_at: at, updated_at: at },
     })
     await serverRows.update(trx, id, {
@@ -71,22 +86,27 @@ export async function resize(deps: Deps, ctx: Context, id: string, wanted: Wante
 /** The host has the new limits already: what was kept for going back is given up. */
 export async function confirm(deps: Deps, ctx: Context, id: string): Promise<void> {
   const { database, clock } = deps.ground
-  await database.write(async (trx) => {
+  const left = await database.write(async (trx) => {
     const at = clock.now()
     const server = await serverRows.get(trx, id)
     checkLock(ctx, server)
     checkState(server, 'confirmResize', ['resized'])
     await record(trx, ctx, [server], { action: 'confirmResize', event: null, at })
+    const move = await moves.openOf(trx, id)
+    if (move) await moves.confirmed(deps, trx, move)
     await hold(deps, trx, server, resourcesOf(server.flavor))
     await migrationRows.finish(trx, id, 'confirmed', at)
     const vmState = server.powerState === power.shutdown ? 'stopped' : 'active'
     await serverRows.update(trx, id, { vmState, goal: null, oldFlavor: null, updatedAt: at })
+    return move && { host: move.host, generation: server.generation }
   })
+  // Should this be lost, the host's next inventory brings it up.
+  if (left) deps.bus.publish(subjects.order(left.host), orphanOrder({ serverId: id, generation: left.generation }))
 }
 
 export async function revert(deps: Deps, ctx: Context, id: string): Promise<void> {
   const { database, clock, nudge } = deps.ground
-  await database.write(async (trx) => {
+  const left = await database.write(async (trx) => {
     const at = clock.now()
     const server = await serverRows.get(trx, id)
     checkLock(ctx, server)
@@ -99,6 +119,12 @@ export async function revert(deps: Deps, ctx: Context, id: string): Promise<void
       vcpus: server.oldFlavor.vcpus - server.flavor.vcpus,
       memoryMiB: server.oldFlavor.memoryMiB - server.flavor.memoryMiB,
     })
+    const move = await moves.openOf(trx, id)
+    if (move) {
+      const outcome = { status: 'reverted', actionId: actions.get(id) ?? null, fault: null, at } as const
+      await moves.goBack(deps, trx, server, move, outcome)
+      return { host: move.dest_host, generation: server.generation }
+    }
     await hold(deps, trx, server, resourcesOf(server.oldFlavor))
     await migrationRows.finish(trx, id, 'reverted', at)
     await serverRows.update(trx, id, {
@@ -106,9 +132,25 @@ export async function revert(deps: Deps, ctx: Context, id: string): Promise<void
       ...{ generation: server.generation + 1, tries: 0, retryAtMs: null },
       ...{ actionId: actions.get(id) ?? null, updatedAt: at },
     })
+    return null
   })
   faultPoint('compute.api.action.committed')
+  if (left) {
+    deps.bus.publish(subjects.order(left.host), orphanOrder({ serverId: id, generation: left.generation }))
+    nudge('network.ports')
+  }
   nudge('compute.servers')
+}
+
+/** The same, but what is lacking is an answer. */
+async function holdOr(deps: Deps, trx: Trx, server: Server, resources: Map<string, number>): Promise<string | null> {
+  try {
+    await hold(deps, trx, server, resources)
+    return null
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'badRequest') return error.message
+    throw error
+  }
 }
 
 /** What the server holds of its host, from now on. @throws CloudError `badRequest` when the host has not so much */
@@ -129,6 +171,3 @@ const flavorOf = (flavor: flavorRows.Flavor): serverRows.ServerFlavor => ({
   ...{ diskGiB: flavor.diskGiB, ephemeralGiB: flavor.ephemeralGiB, swapMiB: flavor.swapMiB },
   extraSpecs: flavor.extraSpecs,
 })
-
-/** The API shows a flavor's number inside the database; ours have none but in their ids. */
-const numberOf = (flavorId: string): number => (/^\d{1,9}$/.test(flavorId) ? Number(flavorId) : 0)

@@ -9,6 +9,7 @@ import * as serviceRows from '../db/services.ts'
 import { record } from './actions.ts'
 import { checkLock, checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
+import * as moves from './moves.ts'
 import { closeSnapshots } from './snapshots.ts'
 import { type Transition, type TransitionName, transitions } from './states.ts'
 
@@ -101,6 +102,7 @@ export async function finishRemoval(deps: Deps, trx: Trx, server: Server, at: st
   await deps.network.unplugServer(trx, server.id)
   await interfaceRows.removeOfServer(trx, server.id)
   await closeSnapshots(deps, trx, server.id, at, 'The server was deleted meanwhile')
+  await moves.abandon(deps, trx, server.id, at)
   if (server.shelvedImageId !== null) await deps.image.remove(trx, server.shelvedImageId)
   if (server.actionId) await actionRows.finish(trx, server.actionId, at, null)
 }

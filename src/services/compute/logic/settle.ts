@@ -69,6 +69,11 @@ function reached(server: Server, report: ServerReport, now: Now): Settled {
     const patch = { seenGeneration: server.generation, powerState, containerId: report.containerId, updatedAt: now.at }
     return done ? changed({ ...patch, taskState: 'shelving_image_uploading', tries: 0, retryAtMs: null }) : nothing
   }
+  // Stopped for a move: it goes on once its image is made.
+  if (server.taskState === 'resize_migrating') {
+    const patch = { seenGeneration: server.generation, powerState, containerId: report.containerId, updatedAt: now.at }
+    return done ? changed({ ...patch, tries: 0, retryAtMs: null }) : nothing
+  }
   const same = server.vmState === vmState && server.powerState === powerState
   if (!done && same && server.containerId === report.containerId) return nothing
   return changed(

@@ -10,6 +10,7 @@ import { record } from './actions.ts'
 import { backoffMs } from './backoff.ts'
 import { checkState } from './checks.ts'
 import type { Deps } from './deps.ts'
+import * as moves from './moves.ts'
 import * as shelving from './shelve.ts'
 import { propertiesOf } from './snapshot-properties.ts'
 import { isSnapshotTask, snapshotFrom } from './states.ts'
@@ -79,14 +80,14 @@ export async function apply(deps: Deps, report: SnapshotReport): Promise<void> {
         return null
       }
       case 'done':
-        await close(trx, snapshot, at, null)
+        await close(deps, trx, snapshot, at, null)
         await rotate(deps, trx, snapshot)
         return null
       case 'failed': {
         const message = report.message ?? 'The host did not say why'
         const tries = snapshot.tries + 1
         if (tries >= mostTries) {
-          await close(trx, snapshot, at, message)
+          await close(deps, trx, snapshot, at, message)
           await deps.image.fail(trx, snapshot.image_id)
           return null
         }
@@ -98,16 +99,33 @@ export async function apply(deps: Deps, report: SnapshotReport): Promise<void> {
   })
   faultPoint('compute.snapshot.report.applied')
   // Only hints at the right moment: the loops look for themselves.
-  if (report.state === 'done') nudge('compute.servers')
+  if (report.state === 'done' || report.state === 'failed') {
+    nudge('compute.servers')
+    nudge('network.ports')
+  }
   if (retryInMs !== null) setTimeout(() => nudge('compute.snapshots'), retryInMs).unref()
 }
 
 /** Ends it one way or the other; `problem` is why there is no image. */
-async function close(trx: Trx, snapshot: snapshotRows.Snapshot, at: string, problem: string | null): Promise<void> {
+async function close(
+  deps: Deps,
+  trx: Trx,
+  snapshot: snapshotRows.Snapshot,
+  at: string,
+  problem: string | null,
+): Promise<void> {
   await snapshotRows.update(trx, snapshot.id, { open: 0, message: problem, updated_at: at })
   const server = await serverRows.find(trx, snapshot.server_id)
   const shelves = server?.shelvedImageId === snapshot.image_id && server.goal === 'shelved'
   if (shelves && problem === null) return await shelving.imaged(trx, server, at)
+  if (server?.taskState === 'resize_migrating') {
+    const move = await moves.openOf(trx, server.id)
+    if (move?.image_id === snapshot.image_id) {
+      if (problem === null) await moves.imaged(deps, trx, server, move, at)
+      else await moves.failed(deps, trx, server, problem, at)
+      return
+    }
+  }
   await actionRows.finish(trx, snapshot.action_id, at, problem)
   if (shelves) return await shelving.notImaged(trx, server, problem ?? '', at)
   if (server && isSnapshotTask(server.taskState)) {
@@ -135,7 +153,7 @@ export async function closeSnapshots(
   reason: string,
 ): Promise<void> {
   for (const snapshot of await snapshotRows.openOf(trx, serverId)) {
-    await close(trx, snapshot, at, reason)
+    await close(deps, trx, snapshot, at, reason)
     await deps.image.fail(trx, snapshot.image_id)
   }
 }

@@ -13,6 +13,7 @@ import { adminActions } from './admin-actions.ts'
 import { Metadata, Name, since } from './common.ts'
 import { findServer, targetOf } from './find-server.ts'
 import { floatingIpActions } from './floating-ip-actions.ts'
+import { moveActions } from './move-actions.ts'
 import { rebuildActions } from './rebuild-actions.ts'
 import { consoleActions } from './remote-consoles.ts'
 
@@ -22,6 +23,7 @@ const GroupName = Type.Object({ name: Type.String({ minLength: 1, pattern: '\\S'
 const handlers: ActionHandlers = {
   ...rebuildActions,
   ...adminActions,
+  ...moveActions,
   ...floatingIpActions,
   ...consoleActions,
   'os-start': moves('servers:start', 'start'),
