@@ -24,6 +24,13 @@ export interface NewContainer {
     ShmSize?: number
     Binds?: readonly string[]
     SecurityOpt?: readonly string[]
+    Ulimits?: readonly { Name: string; Soft: number; Hard: number }[]
+    Sysctls?: Readonly<Record<string, string>>
+    Devices?: readonly { PathOnHost: string; PathInContainer: string; CgroupPermissions: string }[]
+    CapAdd?: readonly string[]
+    Runtime?: string
+    Privileged?: boolean
+    UsernsMode?: string
     StorageOpt?: Readonly<Record<string, string>>
     LogConfig?: { Type: string; Config: Readonly<Record<string, string>> }
     RestartPolicy?: { Name: string }

@@ -78,6 +78,8 @@ export const rules: Rules = {
   ...under('os-flavor-manage', { create: admin, update: admin, delete: admin }),
   'os_compute_api:os-flavor-access': admin,
   ...under('os-flavor-access', { add_tenant_access: admin, remove_tenant_access: admin }),
+  // Nobody, until an operator says who may give servers devices, capabilities, a runtime or all privileges.
+  'berth:flavors:docker_privileges': '!',
   ...under('os-flavor-extra-specs', { index: reader, show: reader, create: admin, update: admin, delete: admin }),
 
   ...under('os-keypairs', { index: owner, show: owner, create: owner, delete: owner }),

@@ -72,6 +72,35 @@ test('extra specs', () => {
   assert.equal(hostOf({ cpu_shares: '512' })?.NanoCpus, undefined)
   assert.equal(hostOf({ pids_limit: '50', shm_size_mib: '16' })?.PidsLimit, 50)
   assert.equal(hostOf({ shm_size_mib: '16' })?.ShmSize, 16 * 1024 ** 2)
+  assert.deepEqual(hostOf({ ulimit_nofile: '1024:4096', ulimit_core: '0' })?.Ulimits, [
+    { Name: 'nofile', Soft: 1024, Hard: 4096 },
+    { Name: 'core', Soft: 0, Hard: 0 },
+  ])
+  const sysctls = { 'sysctl:net.core.somaxconn': '1024', 'sysctl:net.ipv4.ip_local_port_range': '1024 2048' }
+  assert.deepEqual(hostOf(sysctls)?.Sysctls, {
+    'net.core.somaxconn': '1024',
+    'net.ipv4.ip_local_port_range': '1024 2048',
+  })
+  assert.deepEqual(hostOf({ devices: '/dev/fuse,/dev/snd:rw' })?.Devices, [
+    { PathOnHost: '/dev/fuse', PathInContainer: '/dev/fuse', CgroupPermissions: 'rwm' },
+    { PathOnHost: '/dev/snd', PathInContainer: '/dev/snd', CgroupPermissions: 'rw' },
+  ])
+  const all = hostOf({ privileged: 'true', runtime: 'runsc', cap_add: 'NET_ADMIN,SYS_TIME' })
+  assert.deepEqual([all?.Privileged, all?.UsernsMode, all?.SecurityOpt], [true, 'host', undefined])
+  assert.deepEqual([all?.Runtime, all?.CapAdd], ['runsc', ['NET_ADMIN', 'SYS_TIME']])
+  for (const [key, value] of [
+    ['ulimit_nofile', '10:5'],
+    ['ulimit_none', '1'],
+    ['sysctl:kernel.panic', '1'],
+    ['sysctl:net.core.somaxconn', 'a;b'],
+    ['devices', '/etc/passwd'],
+    ['devices', '/dev/../etc/passwd'],
+    ['cpuset_cpus', 'all'],
+    ['privileged', 'yes'],
+    ['unknown', '1'],
+  ] as const) {
+    assert.throws(() => hostOf({ [key]: value }), { kind: 'badRequest' }, `${key}=${value}`)
+  }
   assert.throws(() => hostOf({ pids_limit: '-1' }), { kind: 'badRequest', message: /docker:pids_limit.*"-1"/ })
 })
 

@@ -1,6 +1,6 @@
 import type * as containers from '../../../machine/docker/containers.ts'
 import type { Endpoint } from '../../../machine/docker/networks.ts'
-import { CloudError } from '../../../platform/errors.ts'
+import { readDockerSpecs } from '../docker-specs.ts'
 import type { ServerOrder } from '../messages.ts'
 import { mountPoints } from './config-drives.ts'
 
@@ -73,10 +73,10 @@ export function containerSpec(
     HostConfig: {
       NetworkMode: first?.name ?? 'none',
       ...sizeOf(order, limits),
-      PidsLimit: wholeNumber(order.dockerSpecs, 'pids_limit') ?? defaultPidsLimit,
-      ...shmOf(order),
+      PidsLimit: defaultPidsLimit,
+      ...readDockerSpecs(order.dockerSpecs, order.vcpus),
       ...bindsOf(files),
-      SecurityOpt: ['no-new-privileges'],
+      ...(order.dockerSpecs.privileged === undefined ? { SecurityOpt: ['no-new-privileges'] } : {}),
       // What is wanted decides who runs, not the engine.
       RestartPolicy: { Name: 'no' },
       // A chatty server must not fill the host's disk.
@@ -108,30 +108,13 @@ export const sizeOf = (order: ServerOrder, limits: EngineLimits): containers.Siz
   ...cpuOf(order, limits),
 })
 
-/** A hard cap by default; `docker:cpu_shares` chooses a share of what is free instead (a number, or `true` for 1024 a vCPU). */
+/** A hard cap by default; `docker:cpu_shares` chooses a share of what is free instead. */
 function cpuOf({ vcpus, dockerSpecs }: ServerOrder, { cpus }: EngineLimits) {
-  const set = dockerSpecs.cpuset_cpus ? { CpusetCpus: dockerSpecs.cpuset_cpus } : {}
-  if (dockerSpecs.cpu_shares === 'true') return { CpuShares: vcpus * 1024, ...set }
-  const shares = wholeNumber(dockerSpecs, 'cpu_shares')
-  if (shares !== undefined) return { CpuShares: shares, ...set }
+  const { CpuShares, CpusetCpus } = readDockerSpecs(dockerSpecs, vcpus)
+  const set = CpusetCpus === undefined ? {} : { CpusetCpus }
+  if (CpuShares !== undefined) return { CpuShares, ...set }
   // The engine refuses a cap above what the machine has, which on an overcommitted host would be no cap anyway.
   return { NanoCpus: Math.min(vcpus, cpus) * 1e9, ...set }
-}
-
-function shmOf({ dockerSpecs }: ServerOrder) {
-  const shmMiB = wholeNumber(dockerSpecs, 'shm_size_mib')
-  return shmMiB === undefined ? {} : { ShmSize: shmMiB * mib }
-}
-
-function wholeNumber(specs: ServerOrder['dockerSpecs'], key: string): number | undefined {
-  const text = specs[key]
-  if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,9}$/.test(text))
-    throw new CloudError(
-      'badRequest',
-      `The flavor's extra spec docker:${key} must be a whole number above 0, not "${text}".`,
-    )
-  return Number(text)
 }
 
 /** Letters, digits and dashes, at most 63. Source: RFC 1123 §2.1. */

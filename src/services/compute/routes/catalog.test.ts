@@ -65,16 +65,16 @@ test('flavors: the first five, new ones, extra specs, and who may use them', asy
   await ask('admin', 'POST', `${path}/action`, 200, { removeTenantAccess: { tenant: cloud.as('demo').projectId } })
   await ask('demo', 'GET', path, 404)
 
-  const specs = { 'docker:shares': '512', 'hw:cpu_policy': 'shared' }
+  const specs = { 'docker:cpu_shares': '512', 'hw:cpu_policy': 'shared' }
   await ask('admin', 'POST', '/flavors/1/os-extra_specs', 200, { extra_specs: specs })
   assert.deepEqual((await ask('demo', 'GET', '/flavors/1', 200)).flavor.extra_specs, specs)
-  await ask('admin', 'PUT', '/flavors/1/os-extra_specs/docker:shares', 200, { 'docker:shares': '1' })
-  await ask('admin', 'PUT', '/flavors/1/os-extra_specs/docker:shares', 400, { other: '1' })
+  await ask('admin', 'PUT', '/flavors/1/os-extra_specs/docker:cpu_shares', 200, { 'docker:cpu_shares': '1' })
+  await ask('admin', 'PUT', '/flavors/1/os-extra_specs/docker:cpu_shares', 400, { other: '1' })
   await ask('admin', 'POST', '/flavors/1/os-extra_specs', 400, { extra_specs: { 'hw:cpu_policy': 'mine' } })
   await ask('admin', 'POST', '/flavors/1/os-extra_specs', 400, { extra_specs: { 'hw:nonsense': '1' } })
-  await ask('demo', 'DELETE', '/flavors/1/os-extra_specs/docker:shares', 403)
-  await ask('admin', 'DELETE', '/flavors/1/os-extra_specs/docker:shares', 200)
-  await ask('admin', 'DELETE', '/flavors/1/os-extra_specs/docker:shares', 404)
+  await ask('demo', 'DELETE', '/flavors/1/os-extra_specs/docker:cpu_shares', 403)
+  await ask('admin', 'DELETE', '/flavors/1/os-extra_specs/docker:cpu_shares', 200)
+  await ask('admin', 'DELETE', '/flavors/1/os-extra_specs/docker:cpu_shares', 404)
   assert.deepEqual(await ask('demo', 'GET', '/flavors/1/os-extra_specs', 200), {
     extra_specs: { 'hw:cpu_policy': 'shared' },
   })

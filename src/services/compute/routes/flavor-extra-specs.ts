@@ -1,7 +1,9 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import * as flavorRows from '../db/flavors.ts'
+import { isPrivileged, readDockerSpecs } from '../docker-specs.ts'
 import type { Deps } from '../logic/deps.ts'
 import { checkSpecs } from '../logic/extra-specs.ts'
 import * as flavors from '../logic/flavors.ts'
@@ -15,6 +17,18 @@ const Specs = Type.Record(
 )
 const textOf = (specs: Readonly<Record<string, string | number>>): Record<string, string> =>
   Object.fromEntries(Object.entries(specs).map(([key, value]) => [key, String(value)]))
+
+/** What our own namespace says is checked whatever the microversion. @throws CloudError, PolicyRefusal */
+function allowDocker(request: FastifyRequest, specs: Readonly<Record<string, string>>): void {
+  const docker = Object.entries(specs).flatMap(([key, value]) =>
+    key.startsWith('docker:') ? [[key.slice('docker:'.length), value] as const] : [],
+  )
+  readDockerSpecs(Object.fromEntries(docker), 1)
+  const { projectId, userId } = request.ctx
+  if (docker.some(([key]) => isPrivileged(key))) {
+    request.enforce({ project_id: projectId, user_id: userId }, 'berth:flavors:docker_privileges')
+  }
+}
 
 /** Source: Compute API reference, "Flavors extra-specs". */
 export function flavorExtraSpecRoutes(app: App, deps: Deps): void {
@@ -32,6 +46,7 @@ export function flavorExtraSpecRoutes(app: App, deps: Deps): void {
     { config: config('create'), schema: { ...one, body: Type.Object({ extra_specs: Specs }, strict) } },
     async (request) => {
       const specs = textOf(request.body.extra_specs)
+      allowDocker(request, specs)
       if (since(request, '2.86')) checkSpecs(specs)
       await flavors.putSpecs(deps, request.params.id, specs)
       return { extra_specs: specs }
@@ -54,6 +69,7 @@ export function flavorExtraSpecRoutes(app: App, deps: Deps): void {
       const specs = textOf(request.body)
       if (Object.keys(specs).length > 1) throw new CloudError('badRequest', 'Request body contains too many items')
       if (specs[key] === undefined) throw new CloudError('badRequest', 'Request body and URI mismatch')
+      allowDocker(request, specs)
       if (since(request, '2.86')) checkSpecs(specs)
       await flavors.putSpecs(deps, id, specs)
       return specs
