@@ -2,10 +2,11 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import type { RunningCloud, StartCloud } from './cli/running-cloud.ts'
+import { environment } from './config.ts'
 import { createControl } from './control.ts'
 import { startHost } from './host.ts'
 import type { Overrides } from './platform/auth/policy.ts'
-import { openFileBlobs } from './platform/blobs/file-store.ts'
+import { openStores } from './platform/blobs/open-stores.ts'
 import { createLocalBus } from './platform/bus/local.ts'
 import { systemClock } from './platform/clock.ts'
 import { openDatabase } from './platform/db/open.ts'
@@ -28,7 +29,12 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
     undo.push(() => database.close())
     const bus = createLocalBus(log)
     undo.push(() => bus.close())
-    const blobs = await openFileBlobs(join(stateDir, 'blobs'), log)
+    const storage = {
+      flavor: config.storageFlavor,
+      configFile: config.storageConfig,
+      alsoStores: words(config.imageStores),
+    }
+    const blobs = await openStores(stateDir, storage, environment(), log)
     const policyOverrides = await readPolicy(stateDir)
     const control = await createControl({ config, cloudId, database, bus, blobs, policyOverrides, log, clock })
     undo.push(() => control.close())
@@ -74,6 +80,8 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
     throw error
   }
 }
+
+const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '')
 
 /** `policy.yaml` beside the database: rule → check string, over upstream's defaults. */
 async function readPolicy(stateDir: string): Promise<Overrides> {

@@ -45,7 +45,7 @@ export function readConfig(env: Environment, args: Arguments = {}): Config {
   }
   for (const setting of known) {
     const variable = variableOf(setting.key)
-    const text = env[variable]
+    const text = env[variable] ?? env[olderNames[setting.key] ?? '']
     if (text !== undefined) values.set(setting.key, judged(setting, fromText(setting, text), variable, problems))
   }
   for (const [key, flag] of Object.entries(flags)) {
@@ -59,6 +59,12 @@ export function readConfig(env: Environment, args: Arguments = {}): Config {
 }
 
 const flags = { stateDir: '--state-dir', bind: '--bind', portBase: '--port-base', demo: '--no-demo' } as const
+
+/** By which the field's registries know a setting. */
+const olderNames: Readonly<Record<string, string>> = {
+  storageFlavor: 'SETTINGS_FLAVOR',
+  storageConfig: 'DOCKER_REGISTRY_CONFIG',
+}
 
 /** Variables that are ours and no setting. */
 const others = ['BERTH_CONFIG']

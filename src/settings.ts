@@ -370,6 +370,26 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'The largest image that may be uploaded; 0: as the disk allows.',
   },
   {
+    key: 'storageFlavor',
+    kind: 'text',
+    fallback: 'local',
+    check: matches(/^[\w-]{1,41}$/, 'the name of a storage flavour'),
+    help: 'Where images and pushed layers go: `local`, or a flavour of `storageConfig`. Also read from `SETTINGS_FLAVOR`.',
+  },
+  {
+    key: 'storageConfig',
+    kind: 'text',
+    fallback: '',
+    help: 'A docker-registry `config.yml` of flavours, relative to the state directory. Also read from `DOCKER_REGISTRY_CONFIG`. Empty: the usual ones.',
+  },
+  {
+    key: 'imageStores',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^[\w-]{1,41}$/, 'names of storage flavours'),
+    help: 'Further flavours that images may be put into and copied to.',
+  },
+  {
     key: 'imageImport.allowedSchemes',
     kind: 'text',
     fallback: 'http,https',

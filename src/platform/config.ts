@@ -81,6 +81,10 @@ export interface Config {
   reclaimInstanceInterval: number
   /** Bytes; 0 for no bound but the disk's. */
   imageSizeMaxBytes: number
+  /** Where images and pushed blobs go: a flavour of storage, the file that describes it, and further ones for images. */
+  storageFlavor: string
+  storageConfig: string
+  imageStores: string
   /** What imports may fetch for tenants. */
   imageImport: OutwardSettings
   /** For tests: the control socket arms fault points. */

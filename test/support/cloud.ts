@@ -209,6 +209,9 @@ const base: Config = {
   reclaimInstanceInterval: 0,
   allowResizeToSameHost: true,
   imageSizeMaxBytes: 0,
+  storageFlavor: 'local',
+  storageConfig: '',
+  imageStores: '',
   imageImport: testConfig.imageImport,
   faults: false,
 }

@@ -108,6 +108,9 @@ export const testConfig: Config = {
   reclaimInstanceInterval: 0,
   allowResizeToSameHost: true,
   imageSizeMaxBytes: 0,
+  storageFlavor: 'local',
+  storageConfig: '',
+  imageStores: '',
   imageImport: {
     allowedSchemes: 'http,https',
     disallowedSchemes: '',

@@ -8,6 +8,7 @@ import { CloudError, NotFound } from '../errors.ts'
 import { newHexId } from '../ids.ts'
 import type { Logger } from '../log.ts'
 import type { BlobReader, BlobStore, PutOptions, Stored } from './blobs.ts'
+import { feed } from './feed.ts'
 
 /**
  * Opens (and makes, 0700) a store in `dir`: `data/<last two characters of the key>/<key>`, and `tmp/` for what is being
@@ -96,32 +97,19 @@ const batchBytes = 256 * 1024
 const batchPieces = 64
 
 /** Writes and hashes `source`. One batch is in flight while the next gathers: the disk's pace is the sender's pace. */
-async function write(
-  path: string,
-  source: Readable,
-  key: string,
-  { maxBytes = Number.POSITIVE_INFINITY, idleMs, sha256Only = false, signal }: PutOptions,
-): Promise<Stored> {
-  const hashes = ['sha256', ...(sha256Only ? [] : ['md5', 'sha512'])].map((name) => createHash(name))
+async function write(path: string, source: Readable, key: string, options: PutOptions): Promise<Stored> {
+  const names = ['sha256', ...(options.sha256Only ? [] : ['md5', 'sha512'])]
+  const hashes = names.map((name) => createHash(name))
   let size = 0
-  const stop = () => source.destroy(new CloudError('unavailable', 'The upload was aborted.'))
-  const giveUp = () => source.destroy(new CloudError('unavailable', `Nothing came for ${(idleMs ?? 0) / 1000} s.`))
-  const ignore = () => {} // a source that fails before it is read from: the loop below sees it too
-  source.on('error', ignore)
-  signal?.throwIfAborted()
-  signal?.addEventListener('abort', stop, { once: true })
+  const ignore = () => {}
+  const chunks = feed(source, options)
   const file = await open(path, 'wx', 0o600)
   let batch: Buffer[] = []
   let gathered = 0
   let written: Promise<void> = Promise.resolve()
-  const idle = idleMs === undefined ? undefined : setTimeout(giveUp, idleMs)
   try {
-    // A refused stream is left to its owner, who may still want to answer on the same connection.
-    for await (const chunk of source.iterator({ destroyOnReturn: false })) {
-      const bytes: Buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-      idle?.refresh()
+    for await (const bytes of chunks) {
       size += bytes.length
-      if (size > maxBytes) throw new CloudError('tooLarge', `The data is larger than the ${maxBytes} bytes allowed.`)
       for (const hash of hashes) hash.update(bytes) // while the disk works
       batch.push(bytes)
       gathered += bytes.length
@@ -137,9 +125,6 @@ async function write(
     await file.sync()
   } finally {
     await written.catch(ignore) // the file must not be closed under it
-    clearTimeout(idle)
-    signal?.removeEventListener('abort', stop)
-    source.off('error', ignore)
     await file.close()
   }
   const [sha256 = '', md5 = '', sha512 = ''] = hashes.map((hash) => hash.digest('hex'))

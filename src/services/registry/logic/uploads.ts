@@ -156,8 +156,11 @@ async function assemble(deps: Deps, id: string): Promise<Whole> {
   const parts = (await uploadRows.parts(database.read, id)).filter((part) => part.start >= 0)
   if (parts.some((part) => part.size === null)) throw refusals.uploadInvalid('a chunk is still being received')
   const [only, ...more] = parts
-  if (only && more.length === 0) return { key: only.key, size: only.size ?? 0, sha256: only.sha256 ?? '' }
-  const key = `${keyPrefix}${newHexId()}`
+  // Chunks are kept on this machine; a blob goes where the first store is.
+  const [first] = blobs.stores
+  if (only && more.length === 0 && blobs.storeOf(only.key) === first?.id)
+    return { key: only.key, size: only.size ?? 0, sha256: only.sha256 ?? '' }
+  const key = blobs.newKey(keyPrefix)
   receiving.add(key)
   try {
     await database.write((trx) => uploadRows.addPart(trx, { key, uploadId: id, start: -1, uploader }, clock.nowMs()))
