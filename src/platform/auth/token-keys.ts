@@ -21,8 +21,8 @@ const lookAgainMs = 1000
 export interface TokenKeys {
   /** `payload` in, text fit for a header out. */
   seal(payload: Buffer): string
-  /** The payload; null when it was not sealed by one of our keys. */
-  open(token: string): Buffer | null
+  /** The payload; null when it was not sealed by one of our keys. `known`: this very text was opened before. */
+  open(token: string, known?: boolean): Buffer | null
   /** Makes a new key and signs with it from now on; what older keys signed stays valid. */
   rotate(): void
   /** Forgets keys that were replaced more than `ageMs` ago: give the longest life of a token. */
@@ -71,7 +71,7 @@ export function openTokenKeys(dir: string, clock: Clock): TokenKeys {
       const signed = Buffer.concat([Buffer.from([format]), Buffer.from(key.kid, 'hex'), payload])
       return Buffer.concat([signed, sign(null, signed, key.privateKey)]).toString('base64url')
     },
-    open(token) {
+    open(token, known = false) {
       if (!/^[\w-]+$/.test(token)) return null // Buffer.from would skip other characters: one token, many spellings
       const bytes = Buffer.from(token, 'base64url')
       if (bytes[0] !== format || bytes.length < 1 + kidBytes + signatureBytes) return null
@@ -79,7 +79,7 @@ export function openTokenKeys(dir: string, clock: Clock): TokenKeys {
       const key = find(bytes.toString('hex', 1, 1 + kidBytes))
       if (!key) return null
       const signed = bytes.subarray(0, -signatureBytes)
-      if (!verify(null, signed, key.publicKey, bytes.subarray(-signatureBytes))) return null
+      if (!known && !verify(null, signed, key.publicKey, bytes.subarray(-signatureBytes))) return null
       return signed.subarray(1 + kidBytes)
     },
     rotate: make,

@@ -4,13 +4,14 @@ import type { Context } from './context.ts'
 import type { Revocations } from './revocations.ts'
 import { type Claims, decode, encode } from './token-codec.ts'
 import type { TokenKeys } from './token-keys.ts'
+import { createVerified } from './verified.ts'
 
 /** Issues tokens, and says what they stand for without a database. */
 export interface Tokens {
   issue(claims: Claims): string
   /**
    * What a token says; null when it is not ours, expired or revoked. `allowExpiredMs` forgives an expiry up to that long
-   * ago. About a microsecond for a token seen lately, a signature's check otherwise.
+   * ago. About a microsecond for a token seen lately, ten for one ever seen, a signature's check (0.1 ms) otherwise.
    */
   read(token: string, options?: { allowExpiredMs?: number }): Claims | null
   /** `read`, as the context of a request. */
@@ -28,6 +29,7 @@ interface Seen {
 /** `remember`: how many verified tokens are kept, the least lately used one forgotten first. */
 export function createTokens(keys: TokenKeys, revocations: Revocations, clock: Clock, remember = 20_000): Tokens {
   const seen = new Map<string, Seen>()
+  const verified = createVerified()
 
   const find = (token: string): Seen | null => {
     const known = seen.get(token)
@@ -36,8 +38,10 @@ export function createTokens(keys: TokenKeys, revocations: Revocations, clock: C
       seen.set(token, known)
       return known
     }
-    const payload = keys.open(token)
+    const wasSeen = verified.has(token)
+    const payload = keys.open(token, wasSeen)
     if (!payload) return null
+    if (!wasSeen) verified.add(token)
     const claims = decode(payload)
     const entry = { claims, roles: claims.roles.map((r) => r.name), expiresAt: isoOf(claims.expiresAtMs), clearAt: -1 }
     seen.set(token, entry)
@@ -55,7 +59,11 @@ export function createTokens(keys: TokenKeys, revocations: Revocations, clock: C
   }
 
   return {
-    issue: (claims) => keys.seal(encode(claims)),
+    issue(claims) {
+      const token = keys.seal(encode(claims))
+      verified.add(token)
+      return token
+    },
     read: (token, options) => valid(token, options?.allowExpiredMs ?? 0)?.claims ?? null,
     authenticate(token, requestId) {
       const entry = valid(token, 0)

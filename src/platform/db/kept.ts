@@ -13,7 +13,7 @@ export interface Kept {
  * `version` reads a number that changes in every transaction that changes what the answers rest on; it is read only when
  * the database says that something was committed at all. On an engine that cannot say so, nothing is kept.
  */
-export function createKept(database: Database, version: (db: Db) => Promise<number>, most = 20_000): Kept {
+export function createKept(database: Database, version: (db: Db) => Promise<number>, most = 200_000): Kept {
   const answers = new Map<string, unknown>()
   let commits: number | null = null
   let at = -1

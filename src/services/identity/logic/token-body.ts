@@ -1,17 +1,9 @@
 import type { Claims } from '../../../platform/auth/token-codec.ts'
 import { isoOf } from '../../../platform/clock.ts'
-import type { Db } from '../../../platform/db/database.ts'
 import * as projectRows from '../db/projects.ts'
 import * as userRows from '../db/users.ts'
 import { catalogFor } from './catalog.ts'
 import type { Deps } from './deps.ts'
-
-/** The names of today that go with a token's ids. */
-interface Named {
-  user: { domain: { id: string; name: string }; id: string; name: string; password_expires_at: string | null }
-  /** What the scope adds. */
-  scope: Record<string, unknown>
-}
 
 /** What `X-Subject-Token` means, as Keystone writes it. Names are today's. Source: Identity API reference, "Tokens". */
 export async function tokenBody(
@@ -20,18 +12,33 @@ export async function tokenBody(
   withCatalog: boolean,
 ): Promise<Record<string, unknown>> {
   const { scope, userId } = claims
-  const scopeId = scope && scope.kind !== 'system' ? scope.id : ''
-  const named = await kept.get(`named ${userId} ${scope?.kind} ${scopeId}`, (db) => namedOf(db, claims))
+  const found = await kept.get(`names of ${userId}`, async (db) => {
+    const user = await userRows.find(db, userId)
+    return user && { name: user.name, expiresAt: user.passwordExpiresAt }
+  })
+  const project = (id: string) => kept.get(`project ${id}`, (db) => projectRows.find(db, id))
+  const domain = async (id: string) => ({ id, name: (await project(id))?.name ?? id })
   const body: Record<string, unknown> = {
     methods: claims.methods,
-    user: named.user,
+    user: {
+      domain: await domain(claims.userDomainId),
+      id: userId,
+      name: found?.name ?? claims.userName,
+      password_expires_at: found?.expiresAt ?? null,
+    },
     audit_ids: claims.auditIds,
     expires_at: isoOf(claims.expiresAtMs),
     issued_at: isoOf(claims.issuedAtMs),
   }
   addDelegation(body, claims)
   if (!scope) return body
-  Object.assign(body, named.scope)
+  if (scope.kind === 'system') body.system = { all: true }
+  if (scope.kind === 'domain') body.domain = await domain(scope.id)
+  if (scope.kind === 'project') {
+    const now = await project(scope.id)
+    body.project = { domain: await domain(scope.domainId), id: scope.id, name: now?.name ?? scope.name }
+    body.is_domain = now?.isDomain ?? false
+  }
   body.roles = claims.roles
   if (withCatalog) body.catalog = JSON.parse(await catalogText(kept, claims))
   return body
@@ -44,33 +51,23 @@ export async function tokenText(deps: Pick<Deps, 'kept'>, claims: Claims, withCa
   return `${text.slice(0, -2)},"catalog":${await catalogText(deps.kept, claims)}}}`
 }
 
-const catalogText = (kept: Deps['kept'], { scope, userId }: Claims): Promise<string> => {
+/** Where no URL has the user's id in it, a project's users share it; where none has the project's, all of them. */
+async function catalogText(kept: Deps['kept'], { scope, userId }: Claims): Promise<string> {
   const projectId = scope?.kind === 'project' ? scope.id : null
-  return kept.get(`catalog ${userId} ${projectId}`, async (db) => {
-    const text = JSON.stringify(await catalogFor(db, projectId, userId))
-    // Where no URL has anybody's id in it, all of them share one text in memory.
-    if (text !== lastCatalog) lastCatalog = text
-    return lastCatalog
+  const anyones = await kept.get(`catalog ${projectId}`, async (db) => {
+    const text = JSON.stringify(await catalogFor(db, projectId, anyone))
+    if (text.includes(anyone)) return null
+    if (text !== lastText) lastText = text
+    return lastText
   })
+  const own = async () =>
+    kept.get(`catalog ${projectId} ${userId}`, async (db) => JSON.stringify(await catalogFor(db, projectId, userId)))
+  return anyones ?? (await own())
 }
-let lastCatalog = ''
 
-async function namedOf(db: Db, { scope, userId, userName, userDomainId }: Claims): Promise<Named> {
-  const found = await userRows.find(db, userId)
-  const domain = async (id: string) => ({ id, name: (await projectRows.find(db, id))?.name ?? id })
-  const user = {
-    domain: await domain(userDomainId),
-    id: userId,
-    name: found?.name ?? userName,
-    password_expires_at: found?.passwordExpiresAt ?? null,
-  }
-  if (scope?.kind === 'system') return { user, scope: { system: { all: true } } }
-  if (scope?.kind === 'domain') return { user, scope: { domain: await domain(scope.id) } }
-  if (!scope) return { user, scope: {} }
-  const project = await projectRows.find(db, scope.id)
-  const view = { domain: await domain(scope.domainId), id: scope.id, name: project?.name ?? scope.name }
-  return { user, scope: { project: view, is_domain: project?.isDomain ?? false } }
-}
+/** Stands for the user's id; nobody's is like it. */
+const anyone = '\u{f8ff}anyone'
+let lastText = ''
 
 /** Source: Identity API reference, "Authenticating with an application credential", "OS-TRUST". */
 function addDelegation(body: Record<string, unknown>, { delegation }: Claims): void {
