@@ -151,5 +151,6 @@ function shaped(values: ReadonlyMap<string, unknown>): Config {
   nested.engineOwn = nested.engineSocket === ''
   Object.freeze(nested.quotas)
   Object.freeze(nested.securityCompliance)
+  Object.freeze(nested.federation)
   return Object.freeze(nested) as unknown as Config
 }

@@ -213,6 +213,39 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'Serve log-in by Identity API v2.0 (`/v2.0/tokens`, `/v2.0/tenants`) to old clients.',
   },
   {
+    key: 'federation.trustedProxies',
+    kind: 'text',
+    fallback: '',
+    check: (value: string) =>
+      value === '' || value.split(',').every((address) => isIP(address.trim())) ? null : 'must be addresses and commas',
+    help: 'Proxies whose word on a federated log-in is taken. Empty: whoever knows `federation.proxySecret`.',
+  },
+  {
+    key: 'federation.proxySecret',
+    kind: 'text',
+    fallback: '',
+    help: 'What such a proxy sends in `X-Federation-Secret`. With no proxies and no secret, federated log-in is off.',
+  },
+  {
+    key: 'federation.headerPrefix',
+    kind: 'text',
+    fallback: 'X-Federation-',
+    check: matches(/^[A-Za-z0-9-]+$/, 'the beginning of a header name'),
+    help: 'Request headers that begin so are what the identity provider says; the rest of the name is the attribute.',
+  },
+  {
+    key: 'federation.remoteIdAttribute',
+    kind: 'text',
+    fallback: '',
+    help: 'The attribute in which an identity provider names itself, where its protocol does not say.',
+  },
+  {
+    key: 'federation.trustedDashboards',
+    kind: 'text',
+    fallback: '',
+    help: 'Addresses of dashboards, separated by commas, to which a log-in in the browser may hand its token.',
+  },
+  {
     key: 'securityCompliance.lockoutFailureAttempts',
     kind: 'integer',
     fallback: 0,

@@ -32,6 +32,20 @@ export interface SchedulerConfig {
   readonly maxInstancesPerHost: number
 }
 
+/** Log-in by identity providers elsewhere, for whom a proxy in front of the Identity API vouches; off at first. */
+export interface FederationSettings {
+  /** Addresses, separated by commas, from which assertions are taken; empty: any that knows the secret. */
+  readonly trustedProxies: string
+  /** What the proxy sends in `X-Federation-Secret`; empty: nothing. With both empty nobody is trusted. */
+  readonly proxySecret: string
+  /** Headers that begin so are attributes of the assertion. */
+  readonly headerPrefix: string
+  /** The attribute in which an identity provider names itself, where its protocol says none. */
+  readonly remoteIdAttribute: string
+  /** Origins, separated by commas, to which a browser that logged in may be sent with its token. */
+  readonly trustedDashboards: string
+}
+
 /** Everything that can be set. Read once, here; nothing else looks at the environment. */
 export interface Config {
   stateDir: string
@@ -62,6 +76,7 @@ export interface Config {
   consoleTokenSeconds: number
   tokenHours: number
   securityCompliance: SecurityCompliance
+  federation: FederationSettings
   /** oslo.policy's `enforce_scope`: a rule takes tokens of its scope types only. */
   enforceScope: boolean
   /** oslo.policy's `enforce_new_defaults`: deprecated defaults do not widen the new ones. */

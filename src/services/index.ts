@@ -9,6 +9,7 @@ import {
   createIdentity,
   delegationRules,
   extensionRules,
+  federationRules,
   type IdentityService,
   identityMigrations,
   identityRules,
@@ -41,7 +42,7 @@ export const migrations: readonly ServiceMigrations[] = [
 
 /** What an override of the policy may name, or lead to. */
 const everyRule: readonly Rules[] = [
-  ...[identityRules, extensionRules, delegationRules],
+  ...[identityRules, extensionRules, delegationRules, federationRules],
   ...[placementRules, imageRules, networkRules, computeRules],
 ]
 

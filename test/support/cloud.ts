@@ -193,6 +193,13 @@ const base: Config = {
   enforceScope: false,
   enforceNewDefaults: false,
   adminProject: 'admin',
+  federation: {
+    trustedProxies: '',
+    proxySecret: '',
+    headerPrefix: 'X-Federation-',
+    remoteIdAttribute: '',
+    trustedDashboards: '',
+  },
   identityV2: true,
   cpuAllocationRatio: 16,
   ramAllocationRatio: 1.5,

@@ -92,6 +92,13 @@ export const testConfig: Config = {
   enforceScope: false,
   enforceNewDefaults: false,
   adminProject: 'admin',
+  federation: {
+    trustedProxies: '',
+    proxySecret: '',
+    headerPrefix: 'X-Federation-',
+    remoteIdAttribute: '',
+    trustedDashboards: '',
+  },
   identityV2: true,
   cpuAllocationRatio: 4,
   ramAllocationRatio: 1,

@@ -1,4 +1,5 @@
 import type { Delegation } from './delegation.ts'
+import type { Federation } from './token-codec.ts'
 
 /** Who asks, in which scope, with which roles: what a token says. Made once per request, never changed. */
 export interface Context {
@@ -24,6 +25,8 @@ export interface Context {
   readonly methods: readonly string[]
   /** Absent when the user logged in in person. */
   readonly delegation?: Delegation
+  /** Absent for who is no guest of an identity provider elsewhere. */
+  readonly federation?: Federation
 }
 
 /** Token → who it stands for; null when it is unknown, expired or revoked. Costs microseconds: no database trip. */

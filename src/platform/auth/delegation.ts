@@ -31,14 +31,17 @@ export type Delegation =
     }
 
 /** By these a user proves in person who they are; whatever else there may be one day hands on rights. */
-const inPerson = new Set(['password', 'token', 'totp'])
+const inPerson = new Set(['password', 'token', 'totp', 'mapped'])
 
 /** Whether a token acts by a part of a user's rights that was handed on, not as the user. */
 export const isDelegated = (token: {
   readonly methods: readonly string[]
   readonly delegation?: Delegation
+  readonly federation?: { readonly protocolId: string }
 }): boolean =>
-  token.delegation !== undefined || token.methods.length === 0 || token.methods.some((method) => !inPerson.has(method))
+  token.delegation !== undefined ||
+  token.methods.length === 0 ||
+  token.methods.some((method) => !inPerson.has(method) && method !== token.federation?.protocolId)
 
 /** How a revocation's `scope` names it. */
 export const delegationKey = ({ kind, id }: Delegation): string => `${kind}:${id}`

@@ -12,7 +12,8 @@ export interface Revocation {
   readonly roleId?: string
   /**
    * Where the token is valid: `project:<id>`, `domain:<id>`, `system` or `none`; or by what it was made:
-   * `trust:<id>`, `application_credential:<id>`; or `delegated`, `delegated:project:<id>`: only what was handed on.
+   * `trust:<id>`, `application_credential:<id>`, `idp:<id>`, `idp:<id>/<protocol>`, `group:<id>` (of the groups that an
+   * identity provider told of); or `delegated`, `delegated:project:<id>`: only what was handed on.
    */
   readonly scope?: string
   /** Of the user, or of the project in scope. */
@@ -84,6 +85,11 @@ function keysOf(claims: Claims): string[] {
     ...claims.roles.map(({ id }) => join(undefined, undefined, id, undefined, undefined)),
   ]
   if (delegation) keys.push(join(undefined, undefined, undefined, delegationKey(delegation), undefined))
+  if (claims.federation) {
+    const { idpId, protocolId, groupIds } = claims.federation
+    for (const by of [`idp:${idpId}`, `idp:${idpId}/${protocolId}`, ...groupIds.map((id) => `group:${id}`)])
+      keys.push(join(undefined, undefined, undefined, by, undefined))
+  }
   if (isDelegated(claims)) {
     for (const { id } of claims.roles) keys.push(join(undefined, undefined, id, 'delegated', undefined))
     for (const userId of userIds)

@@ -15,6 +15,15 @@ export interface Claims {
   readonly expiresAtMs: number
   /** Absent when the user logged in in person. */
   readonly delegation?: Delegation
+  /** Absent for who is no guest of an identity provider elsewhere. */
+  readonly federation?: Federation
+}
+
+/** By whom a user was vouched for, and the groups that they were said to be in. */
+export interface Federation {
+  readonly idpId: string
+  readonly protocolId: string
+  readonly groupIds: readonly string[]
 }
 
 export type Scope =
@@ -42,8 +51,9 @@ const tags = {
   auditId: 13,
   issuedAtMs: 14,
   expiresAtMs: 15,
-  /** JSON. */
+  /** JSON, as the next. */
   delegation: 16,
+  federation: 17,
 } as const
 
 /** Set on the tag of an id of 32 hex digits, which travels as 16 bytes. */
@@ -78,6 +88,7 @@ export function encode(claims: Claims): Buffer {
   put(tags.issuedAtMs, claims.issuedAtMs.toString(36))
   put(tags.expiresAtMs, claims.expiresAtMs.toString(36))
   if (claims.delegation) put(tags.delegation, JSON.stringify(claims.delegation))
+  if (claims.federation) put(tags.federation, JSON.stringify(claims.federation))
   return Buffer.concat(pieces)
 }
 
@@ -124,6 +135,7 @@ export function decode(bytes: Buffer): Claims {
     issuedAtMs: Number.parseInt(one(tags.issuedAtMs), 36),
     expiresAtMs: Number.parseInt(one(tags.expiresAtMs), 36),
     ...(fields.has(tags.delegation) ? { delegation: JSON.parse(one(tags.delegation)) as Delegation } : {}),
+    ...(fields.has(tags.federation) ? { federation: JSON.parse(one(tags.federation)) as Federation } : {}),
   }
 }
 

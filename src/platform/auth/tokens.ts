@@ -88,6 +88,7 @@ export function createTokens(keys: TokenKeys, revocations: Revocations, clock: C
         auditIds: claims.auditIds,
         methods: claims.methods,
         ...(claims.delegation ? { delegation: claims.delegation } : {}),
+        ...(claims.federation ? { federation: claims.federation } : {}),
       }
     },
   }

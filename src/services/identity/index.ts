@@ -27,6 +27,8 @@ import { type Revoked, subjects } from './messages.ts'
 import { rules } from './policy.ts'
 import { delegationRules } from './policy-delegation.ts'
 import { extensionRules } from './policy-extensions.ts'
+import { federationRules } from './policy-federation.ts'
+import { membershipReconciler } from './reconcile/memberships.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
 import { signingKeyReconciler } from './reconcile/signing-keys.ts'
 import { accessRuleRoutes } from './routes/access-rules.ts'
@@ -42,10 +44,14 @@ import { ec2TokenRoutes } from './routes/ec2-tokens.ts'
 import { endpointGroupRoutes } from './routes/endpoint-groups.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
 import { identityFault } from './routes/fault.ts'
+import { federatedAuthRoutes } from './routes/federated-auth.ts'
+import { federationProtocolRoutes } from './routes/federation-protocols.ts'
 import { grantRoutes } from './routes/grants.ts'
 import { groupRoutes } from './routes/groups.ts'
+import { identityProviderRoutes } from './routes/identity-providers.ts'
 import { impliedRoleRoutes } from './routes/implied-roles.ts'
 import { limitRoutes } from './routes/limits.ts'
+import { mappingRoutes } from './routes/mappings.ts'
 import { oauthRoutes } from './routes/oauth.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { policyAssociationRoutes } from './routes/policy-associations.ts'
@@ -56,12 +62,14 @@ import { regionRoutes } from './routes/regions.ts'
 import { registeredLimitRoutes } from './routes/registered-limits.ts'
 import { roleAssignmentRoutes } from './routes/role-assignments.ts'
 import { roleRoutes } from './routes/roles.ts'
+import { serviceProviderRoutes } from './routes/service-providers.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustRoutes } from './routes/trusts.ts'
 import { userRoutes } from './routes/users.ts'
 import { v2Routes } from './routes/v2.ts'
 import './db/extension-tables.ts'
+import './db/federation-tables.ts'
 import './db/oauth-tables.ts'
 import './db/tables.ts'
 
@@ -77,6 +85,7 @@ export { type ProjectsDeleted, subjects as identityEvents } from './messages.ts'
 export { rules as identityRules } from './policy.ts'
 export { delegationRules } from './policy-delegation.ts'
 export { extensionRules } from './policy-extensions.ts'
+export { federationRules } from './policy-federation.ts'
 
 export const identityMigrations: ServiceMigrations = { service: 'identity', migrations }
 
@@ -145,6 +154,11 @@ const chapters = [
   applicationCredentialRoutes,
   accessRuleRoutes,
   trustRoutes,
+  identityProviderRoutes,
+  federationProtocolRoutes,
+  mappingRoutes,
+  serviceProviderRoutes,
+  federatedAuthRoutes,
 ]
 
 /** Identity API v3. Source: Identity API reference, v3. */
@@ -158,15 +172,20 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   const failures = createFailureLimit(clock, allowedFailures, failureWindowMs)
   const compliance = config.securityCompliance
   const kept = createKept(database, version.read)
+  const { federation } = config
   const deps: Deps = {
-    ...{ database, kept, clock, bus, log, tokens, revocations, secretBox, tokenMs, compliance, failures },
+    ...{ database, kept, clock, bus, log, tokens, revocations, secretBox, tokenMs, compliance, federation, failures },
   }
 
   const identityUrl = `${urlOf(config, 'identity')}/v3`
   const app = createApp({
     service: 'identity',
     dialect: identityFault,
-    policy: createPolicy([rules, extensionRules, delegationRules], ground.policyOverrides, ground.config),
+    policy: createPolicy(
+      [rules, extensionRules, delegationRules, federationRules],
+      ground.policyOverrides,
+      ground.config,
+    ),
     authenticate: tokens.authenticate,
     identityUrl,
     log,
@@ -181,7 +200,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   return {
     name: 'identity',
     app,
-    loops: [sync, keyLoop],
+    loops: [sync, keyLoop, membershipReconciler(deps)],
     async start() {
       unsubscribe = bus.subscribe<Revoked>(subjects.revoked, ({ revocations: news }) => {
         for (const revocation of news) revocations.add(revocation)

@@ -4,7 +4,7 @@ import type { SecretBox } from '../../../platform/auth/secret-box.ts'
 import type { Tokens } from '../../../platform/auth/tokens.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import type { SecurityCompliance } from '../../../platform/config.ts'
+import type { FederationSettings, SecurityCompliance } from '../../../platform/config.ts'
 import type { Database } from '../../../platform/db/database.ts'
 import type { Kept } from '../../../platform/db/kept.ts'
 import type { Logger } from '../../../platform/log.ts'
@@ -23,6 +23,7 @@ export interface Deps {
   readonly kept: Kept
   readonly tokenMs: number
   readonly compliance: SecurityCompliance
+  readonly federation: FederationSettings
   /** Per user and address. */
   readonly failures: FailureLimit
 }

@@ -12,10 +12,10 @@ export function withImplied(implications: ReadonlyMap<string, readonly string[]>
   return [...found]
 }
 
-/** The user and the groups they are in. */
-export async function actorsOf(db: Db, userId: string): Promise<assignmentRows.Actor[]> {
-  const groupIds = await groupRows.idsOfUser(db, userId)
-  return [{ kind: 'user', id: userId }, ...groupIds.map((id) => ({ kind: 'group' as const, id }))]
+/** The user and the groups they are in, `told` being those that an identity provider told of. */
+export async function actorsOf(db: Db, userId: string, told: readonly string[] = []): Promise<assignmentRows.Actor[]> {
+  const groupIds = new Set([...(await groupRows.idsOfUser(db, userId)), ...told])
+  return [{ kind: 'user', id: userId }, ...[...groupIds].map((id) => ({ kind: 'group' as const, id }))]
 }
 
 /** As what a project is a target: a domain's project is one too. */
@@ -31,16 +31,21 @@ export const targetsAt = (project: projectRows.Project): assignmentRows.Target[]
  * The roles a user has in a scope, by name: their own and their groups', inherited ones, implied ones. A domain's own
  * roles give what they imply and do not appear themselves. Source: Identity API reference, "Roles".
  */
-export async function rolesIn(db: Db, userId: string, scope: Scope): Promise<roleRows.Role[]> {
-  const ids = await heldIn(db, userId, scope)
+export async function rolesIn(
+  db: Db,
+  userId: string,
+  scope: Scope,
+  told: readonly string[] = [],
+): Promise<roleRows.Role[]> {
+  const ids = await heldIn(db, userId, scope, told)
   if (ids.size === 0) return []
   const roles = await roleRows.findAll(db, [...ids])
   return roles.filter((role) => role.domainId === null).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** The ids of the same roles, with those of a domain's own. */
-export async function heldIn(db: Db, userId: string, scope: Scope): Promise<Set<string>> {
-  const actors = await actorsOf(db, userId)
+export async function heldIn(db: Db, userId: string, scope: Scope, told: readonly string[] = []): Promise<Set<string>> {
+  const actors = await actorsOf(db, userId, told)
   const target = scope.kind === 'system' ? assignmentRows.theSystem : { kind: scope.kind, id: scope.id }
   const found = await assignmentRows.list(db, { actors, targets: [target], inherited: false })
   if (scope.kind === 'project') {
@@ -54,8 +59,8 @@ export async function heldIn(db: Db, userId: string, scope: Scope): Promise<Set<
 }
 
 /** Every project in which the user has a role, disabled ones too. */
-export async function projectsOf(db: Db, userId: string): Promise<projectRows.Project[]> {
-  const assignments = await assignmentRows.list(db, { actors: await actorsOf(db, userId) })
+export async function projectsOf(db: Db, userId: string, told: readonly string[] = []): Promise<projectRows.Project[]> {
+  const assignments = await assignmentRows.list(db, { actors: await actorsOf(db, userId, told) })
   const ids = new Set<string>()
   for (const { target, inherited } of assignments) {
     if (!inherited && target.kind === 'project') ids.add(target.id)
@@ -65,8 +70,8 @@ export async function projectsOf(db: Db, userId: string): Promise<projectRows.Pr
 }
 
 /** Every domain in which the user has a role. */
-export async function domainsOf(db: Db, userId: string): Promise<projectRows.Project[]> {
-  const which = { actors: await actorsOf(db, userId), targetKind: 'domain', inherited: false } as const
+export async function domainsOf(db: Db, userId: string, told: readonly string[] = []): Promise<projectRows.Project[]> {
+  const which = { actors: await actorsOf(db, userId, told), targetKind: 'domain', inherited: false } as const
   const assignments = await assignmentRows.list(db, which)
   return projectRows.findAll(db, [...new Set(assignments.map(({ target }) => target.id))])
 }

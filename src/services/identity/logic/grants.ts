@@ -77,6 +77,7 @@ export async function revoke(deps: Deps, grant: Grant): Promise<void> {
       for (const userId of userIds)
         for (const id of await applicationCredentialRows.removeOfUserIn(trx, userId, target.id))
           revokeTokens({ scope: `application_credential:${id}` })
+    if (actor.kind === 'group') revokeTokens({ scope: `group:${actor.id}` })
     // What was handed on may be a role that this one implies, and not name this one.
     for (const userId of userIds) revokeTokens({ userId, scope: grant.inherited ? 'delegated' : `delegated:${scope}` })
     for (const userId of userIds)

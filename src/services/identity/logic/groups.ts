@@ -1,4 +1,5 @@
 import * as assignmentRows from '../db/assignments.ts'
+import * as federatedRows from '../db/federated-users.ts'
 import * as groupRows from '../db/groups.ts'
 import * as projectRows from '../db/projects.ts'
 import * as userRows from '../db/users.ts'
@@ -36,6 +37,7 @@ export async function remove(deps: Deps, id: string): Promise<void> {
   await writeRevoking(deps, async (trx, revoke) => {
     must(await groupRows.find(trx, id), 'group', id)
     for (const userId of (await groupRows.membersOf(trx, [id])).get(id) ?? []) revoke({ userId })
+    revoke({ scope: `group:${id}` })
     await assignmentRows.removeOfActors(trx, [id])
     await groupRows.remove(trx, [id])
   })
@@ -47,6 +49,7 @@ export async function addMember({ database }: Deps, groupId: string, userId: str
     must(await groupRows.find(trx, groupId), 'group', groupId)
     must(await userRows.find(trx, userId), 'user', userId)
     await groupRows.addMember(trx, groupId, userId)
+    await federatedRows.forgetEnd(trx, groupId, userId) // now it is for good
   })
 }
 
@@ -54,6 +57,7 @@ export async function removeMember(deps: Deps, groupId: string, userId: string):
   await writeRevoking(deps, async (trx, revoke) => {
     must(await groupRows.find(trx, groupId), 'group', groupId)
     if (!(await groupRows.removeMember(trx, groupId, userId))) throw notInGroup(groupId, userId)
+    await federatedRows.forgetEnd(trx, groupId, userId)
     revoke({ userId })
   })
 }

@@ -1,5 +1,5 @@
 import { hashPassword, needsRehash, verifyPassword } from '../../../platform/auth/passwords.ts'
-import type { Claims, Scope } from '../../../platform/auth/token-codec.ts'
+import type { Claims, Federation, Scope } from '../../../platform/auth/token-codec.ts'
 import { newAuditId } from '../../../platform/auth/tokens.ts'
 import type { Db } from '../../../platform/db/database.ts'
 import { CloudError } from '../../../platform/errors.ts'
@@ -10,6 +10,7 @@ import { refuseExchange } from './delegated.ts'
 import type { Deps } from './deps.ts'
 import { rolesIn } from './effective-roles.ts'
 import { TooManyFailures } from './failures.ts'
+import { stillFederated } from './federated-log-in.ts'
 import * as lockout from './lockout.ts'
 import { byOauth } from './oauth.ts'
 import type { OauthRequest } from './oauth-signatures.ts'
@@ -51,6 +52,7 @@ interface Proven {
   readonly chain: readonly string[]
   readonly from: Scope | null
   readonly atMs: number
+  readonly federation?: Federation
 }
 
 /**
@@ -102,14 +104,18 @@ function refuseMethod(method: string): never {
 async function issueTo(deps: Deps, proven: Proven, wanted: LogIn['scope']): Promise<Claims> {
   const trust = typeof wanted === 'object' ? wanted['OS-TRUST:trust'] : undefined
   if (trust) return byTrust(deps, proven, trust.id)
-  const { user } = proven
-  const { scope, roles } = await deps.kept.get(`scope ${user.id} ${JSON.stringify(wanted)}`, async (db) => {
+  const { user, federation } = proven
+  const read = async (db: Db) => {
     const asked = await scopeOf(db, wanted)
     const scope = asked === undefined ? await defaultScope(db, user) : asked
-    const roles = scope ? await rolesIn(db, user.id, scope) : []
+    const roles = scope ? await rolesIn(db, user.id, scope, federation?.groupIds) : []
     if (scope && roles.length === 0) throw unauthorized()
     return { scope, roles: roles.map(({ id, name }) => ({ id, name })) }
-  })
+  }
+  // A guest's roles rest on what the token says, too.
+  const { scope, roles } = federation
+    ? await read(deps.database.read)
+    : await deps.kept.get(`scope ${user.id} ${JSON.stringify(wanted)}`, read)
   return {
     userId: user.id,
     userName: user.name,
@@ -120,6 +126,7 @@ async function issueTo(deps: Deps, proven: Proven, wanted: LogIn['scope']): Prom
     auditIds: [newAuditId(), ...proven.chain],
     issuedAtMs: proven.atMs,
     expiresAtMs: proven.expiresAtMs,
+    ...(federation ? { federation } : {}),
   }
 }
 
@@ -181,7 +188,9 @@ async function byToken(deps: Deps, token: string, scope: LogIn['scope']): Promis
       'You are not authorized to perform the requested action: Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.',
     )
   refuseExchange(claims)
+  const { federation } = claims
   return {
+    ...(federation ? { federation: await stillFederated(deps.database.read, federation) } : {}),
     user: await deps.kept.get(`user ${claims.userId}`, (db) => stillThere(db, claims.userId)),
     methods: ['token', ...claims.methods],
     expiresAtMs: claims.expiresAtMs,

@@ -2,6 +2,7 @@ import type { Trx } from '../../../platform/db/database.ts'
 import * as assignmentRows from '../db/assignments.ts'
 import * as delegationRows from '../db/delegations.ts'
 import * as groupRows from '../db/groups.ts'
+import * as idpRows from '../db/identity-providers.ts'
 import { flag } from '../db/lists.ts'
 import * as projectRows from '../db/projects.ts'
 import * as roleRows from '../db/roles.ts'
@@ -116,6 +117,10 @@ async function removeDomain(trx: Trx, revoke: Revoke, domain: Project): Promise<
   const roles = await roleRows.idsInDomain(trx, domain.id)
   await assignmentRows.removeOfActors(trx, [...users, ...groups])
   await assignmentRows.removeOfRoles(trx, roles)
+  for (const idp of await idpRows.idsInDomain(trx, domain.id)) {
+    await idpRows.remove(trx, idp)
+    revoke({ scope: `idp:${idp}` })
+  }
   await delegationRows.removeOfUsers(trx, users)
   await groupRows.remove(trx, groups)
   await userRows.remove(trx, users)

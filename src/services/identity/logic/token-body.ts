@@ -1,13 +1,16 @@
-import type { Claims } from '../../../platform/auth/token-codec.ts'
+import type { Claims, Federation } from '../../../platform/auth/token-codec.ts'
 import { isoOf } from '../../../platform/clock.ts'
+import type { Db } from '../../../platform/db/database.ts'
+import * as groupRows from '../db/groups.ts'
 import * as projectRows from '../db/projects.ts'
+import * as serviceProviderRows from '../db/service-providers.ts'
 import * as userRows from '../db/users.ts'
 import { catalogFor } from './catalog.ts'
 import type { Deps } from './deps.ts'
 
 /** What `X-Subject-Token` means, as Keystone writes it. Names are today's. Source: Identity API reference, "Tokens". */
 export async function tokenBody(
-  { kept }: Pick<Deps, 'kept'>,
+  { database, kept }: Pick<Deps, 'database' | 'kept'>,
   claims: Claims,
   withCatalog: boolean,
 ): Promise<Record<string, unknown>> {
@@ -31,6 +34,10 @@ export async function tokenBody(
     issued_at: isoOf(claims.issuedAtMs),
   }
   addDelegation(body, claims)
+  if (claims.federation) body.user = await federatedUser(database.read, body.user as object, claims.federation)
+  const others = await kept.get('service providers', serviceProviderRows.listEnabled)
+  if (others.length > 0)
+    body.service_providers = others.map(({ id, authUrl, spUrl }) => ({ id, auth_url: authUrl, sp_url: spUrl }))
   if (!scope) return body
   if (scope.kind === 'system') body.system = { all: true }
   if (scope.kind === 'domain') body.domain = await domain(scope.id)
@@ -45,7 +52,11 @@ export async function tokenBody(
 }
 
 /** The same as the text of an answer: `{"token": …}`. The catalog, most of it, is not written anew for each. */
-export async function tokenText(deps: Pick<Deps, 'kept'>, claims: Claims, withCatalog: boolean): Promise<string> {
+export async function tokenText(
+  deps: Pick<Deps, 'database' | 'kept'>,
+  claims: Claims,
+  withCatalog: boolean,
+): Promise<string> {
   const text = JSON.stringify({ token: await tokenBody(deps, claims, false) })
   if (!withCatalog || !claims.scope) return text
   return `${text.slice(0, -2)},"catalog":${await catalogText(deps.kept, claims)}}}`
@@ -68,6 +79,13 @@ async function catalogText(kept: Deps['kept'], { scope, userId }: Claims): Promi
 /** Stands for the user's id; nobody's is like it. */
 const anyone = '\u{f8ff}anyone'
 let lastText = ''
+
+/** Source: Identity API reference, "OS-FEDERATION: request an unscoped token". */
+async function federatedUser(db: Db, user: object, { idpId, protocolId, groupIds }: Federation): Promise<object> {
+  const { password_expires_at: _, ...rest } = user as { password_expires_at?: unknown }
+  const groups = (await groupRows.findAll(db, groupIds)).map(({ id, name }) => ({ id, name }))
+  return { ...rest, 'OS-FEDERATION': { groups, identity_provider: { id: idpId }, protocol: { id: protocolId } } }
+}
 
 /** Source: Identity API reference, "Authenticating with an application credential", "OS-TRUST". */
 function addDelegation(body: Record<string, unknown>, { delegation }: Claims): void {

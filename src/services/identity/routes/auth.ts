@@ -17,21 +17,27 @@ export function authRoutes(app: App, { database }: Deps): void {
     return { catalog: await catalogFor(db, projectId, userId), links: selfLink(request, 'auth/catalog') }
   })
 
-  app.get('/v3/auth/projects', { config: { policy: 'identity:get_auth_projects' } }, async (request) => {
-    const projects = (await projectsOf(db, request.ctx.userId)).filter((project) => project.enabled)
-    const domains = await projectRows.findAll(db, [...new Set(projects.flatMap(({ domainId }) => domainId ?? []))])
-    const shut = new Set(domains.filter((domain) => !domain.enabled).map((domain) => domain.id))
-    const open = projects.filter(({ domainId }) => domainId === null || !shut.has(domainId))
-    return listed(request, 'projects', open, projectView(request))
-  })
+  for (const place of ['auth', 'OS-FEDERATION'])
+    app.get(`/v3/${place}/projects`, { config: { policy: 'identity:get_auth_projects' } }, async (request) => {
+      const projects = (await projectsOf(db, request.ctx.userId, request.ctx.federation?.groupIds)).filter(
+        (project) => project.enabled,
+      )
+      const domains = await projectRows.findAll(db, [...new Set(projects.flatMap(({ domainId }) => domainId ?? []))])
+      const shut = new Set(domains.filter((domain) => !domain.enabled).map((domain) => domain.id))
+      const open = projects.filter(({ domainId }) => domainId === null || !shut.has(domainId))
+      return listed(request, 'projects', open, projectView(request))
+    })
 
-  app.get('/v3/auth/domains', { config: { policy: 'identity:get_auth_domains' } }, async (request) => {
-    const domains = (await domainsOf(db, request.ctx.userId)).filter((domain) => domain.enabled)
-    return listed(request, 'domains', domains, domainView(request))
-  })
+  for (const place of ['auth', 'OS-FEDERATION'])
+    app.get(`/v3/${place}/domains`, { config: { policy: 'identity:get_auth_domains' } }, async (request) => {
+      const domains = (await domainsOf(db, request.ctx.userId, request.ctx.federation?.groupIds)).filter(
+        (domain) => domain.enabled,
+      )
+      return listed(request, 'domains', domains, domainView(request))
+    })
 
   app.get('/v3/auth/system', { config: { policy: 'identity:get_auth_system' } }, async (request) => {
-    const roles = await rolesIn(db, request.ctx.userId, { kind: 'system' })
+    const roles = await rolesIn(db, request.ctx.userId, { kind: 'system' }, request.ctx.federation?.groupIds)
     return { system: roles.length > 0 ? [{ all: true }] : [], links: selfLink(request, 'auth/system') }
   })
 }

@@ -95,7 +95,18 @@ export const extensions: Readonly<Record<string, Resources>> = {
   },
   'OS-FEDERATION': {
     domains: '/auth/domains',
+    identity_provider: '/OS-FEDERATION/identity_providers/{idp_id}',
+    identity_provider_protocol: '/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}',
+    identity_provider_protocol_auth: '/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth',
+    identity_provider_protocols: '/OS-FEDERATION/identity_providers/{idp_id}/protocols',
+    identity_providers: '/OS-FEDERATION/identity_providers',
+    identity_providers_websso: '/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso',
+    mapping: '/OS-FEDERATION/mappings/{mapping_id}',
+    mappings: '/OS-FEDERATION/mappings',
     projects: '/auth/projects',
+    service_provider: '/OS-FEDERATION/service_providers/{sp_id}',
+    service_providers: '/OS-FEDERATION/service_providers',
+    websso: '/auth/OS-FEDERATION/websso/{protocol_id}',
   },
   'OS-INHERIT': {
     domain_group_role_inherited_to_projects:
@@ -136,6 +147,7 @@ export const extensions: Readonly<Record<string, Resources>> = {
 /** Parameters that an extension defines; all others are the core's. */
 export const ownParameters: Readonly<Record<string, readonly string[]>> = {
   'OS-EP-FILTER': ['endpoint_group_id'],
+  'OS-FEDERATION': ['idp_id', 'protocol_id', 'mapping_id', 'sp_id'],
   'OS-OAUTH1': ['request_token_id', 'consumer_id', 'access_token_id'],
   'OS-TRUST': ['trust_id'],
 }

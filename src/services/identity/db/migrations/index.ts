@@ -7,6 +7,7 @@ import { oauth } from './0005-oauth.ts'
 import { trusts } from './0006-trusts.ts'
 import { passwords } from './0007-passwords.ts'
 import { version } from './0008-version.ts'
+import { federation } from './0009-federation.ts'
 
 /** In order, and never edited once released. */
 export const migrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   trusts,
   passwords,
   version,
+  federation,
 ]
