@@ -22,14 +22,12 @@ export function federatedAuthRoutes(app: App, deps: Deps): void {
   const place = 'identity_providers/:idpId/protocols/:protocolId'
   const open = { config: { policy: 'public' }, schema: { params } } as const
 
-  const logIn = (request: FastifyRequest, who: { idpId: string; protocolId: string }) =>
-    federatedLogIn(deps, { ...who, assertion: assertionOf(deps, request) })
-
   for (const method of ['GET', 'POST'] as const)
     app.route({
       ...{ method, url: `/v3/OS-FEDERATION/${place}/auth`, ...open, exposeHeadRoute: false },
       handler: async (request, reply) => {
-        const claims = await logIn(request, request.params)
+        const assertion = assertionOf(deps, request)
+        const claims = await federatedLogIn(deps, { ...request.params, assertion })
         reply.code(201).header('x-subject-token', deps.tokens.issue(claims)).header('vary', 'X-Auth-Token')
         return { token: await tokenBody(deps, claims, true) }
       },
@@ -39,8 +37,9 @@ export function federatedAuthRoutes(app: App, deps: Deps): void {
     app.route({
       ...{ method, url: `/v3/auth/OS-FEDERATION/${place}/websso`, ...open, exposeHeadRoute: false },
       handler: async (request, reply) => {
+        const assertion = assertionOf(deps, request)
         const origin = trustedOrigin(deps, request)
-        const token = deps.tokens.issue(await logIn(request, request.params))
+        const token = deps.tokens.issue(await federatedLogIn(deps, { ...request.params, assertion }))
         return reply.type('text/html; charset=utf-8').headers(handOverHeaders).send(handOver(origin, token))
       },
     })
@@ -51,8 +50,8 @@ export function federatedAuthRoutes(app: App, deps: Deps): void {
       ...{ method, url: '/v3/auth/OS-FEDERATION/websso/:protocolId', exposeHeadRoute: false },
       ...{ config: { policy: 'public' }, schema: { params: Type.Object({ protocolId: Type.String() }) } },
       handler: async (request, reply) => {
-        const origin = trustedOrigin(deps, request)
         const assertion = assertionOf(deps, request)
+        const origin = trustedOrigin(deps, request)
         const remoteId = assertion.get(attributeKey(deps.federation.remoteIdAttribute))?.join(';')
         if (remoteId === undefined) throw unauthorized()
         const idp = await idpRows.findByRemoteId(db, remoteId)
