@@ -47,6 +47,21 @@ export async function attach(deps: Deps, ctx: Context, id: string, wanted: Wante
   return made
 }
 
+/** The tags a server's first NICs were asked for with. */
+export async function keepTags(
+  trx: Trx,
+  server: Server,
+  ports: readonly ServerPort[],
+  tags: readonly (string | null)[],
+): Promise<void> {
+  for (const [i, { portId }] of ports.entries()) {
+    const tag = tags[i] ?? null
+    if (tag === null) continue
+    const still = { change: null, generation: server.generation, action_id: null }
+    await interfaceRows.put(trx, { port_id: portId, server_id: server.id, tag, ...still })
+  }
+}
+
 /** Records that a NIC shall be taken out; its port goes, or is free again, once the host has done it. */
 export async function detach(deps: Deps, ctx: Context, id: string, portId: string): Promise<void> {
   const { database, clock, nudge } = deps.ground

@@ -131,6 +131,20 @@ export async function unlock(deps: Deps, ctx: Context, id: string): Promise<void
   })
 }
 
+/** A container has no kernel of its own that could be dumped: the action says so, as with any driver that cannot. */
+export async function refuseCrashDump(deps: Deps, ctx: Context, id: string): Promise<void> {
+  const { database, clock } = deps.ground
+  await database.write(async (trx) => {
+    const at = clock.now()
+    const server = await serverRows.get(trx, id)
+    checkLock(ctx, server)
+    checkState(server, 'trigger_crash_dump', ['active', 'paused', 'rescued', 'resized', 'error'])
+    const event = { action: 'trigger_crash_dump', event: 'compute_trigger_crash_dump', at }
+    const actionId = (await record(trx, ctx, [server], event)).get(id)!
+    await actionRows.finish(trx, actionId, at, 'A container has no kernel of its own that could be dumped.')
+  })
+}
+
 /** Says what a server is, for an operator who knows better; whatever was under way is not waited for any more. */
 export async function resetState(deps: Deps, ctx: Context, id: string, state: 'active' | 'error'): Promise<void> {
   const { database, clock } = deps.ground

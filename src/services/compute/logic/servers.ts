@@ -18,6 +18,7 @@ import { record } from './actions.ts'
 import { refusalTable } from './decisions.ts'
 import type { BootableImage, Deps, WantedNetworks, WantedPlugs } from './deps.ts'
 import { checkImage, imageOf } from './images.ts'
+import * as interfaces from './interfaces.ts'
 import { hostnameOf } from './names.ts'
 import { checkFiles } from './personality.ts'
 import { admit, limitsOf } from './quotas.ts'
@@ -41,6 +42,8 @@ export interface NewServers {
   /** Put into it before it starts. */
   files: readonly guestRows.GuestFile[]
   tags: readonly string[]
+  /** Of each NIC, in the order of `networks`. */
+  nicTags: readonly (string | null)[]
   userData: string | null
   configDrive: boolean
   diskConfig: 'AUTO' | 'MANUAL'
@@ -88,7 +91,8 @@ export async function create(deps: Deps, ctx: Context, wanted: NewServers): Prom
     if (wanted.groupId !== null) await groupRows.addMembers(trx, wanted.groupId, ids)
     for (const server of placed) {
       if (server.host === null) continue
-      await deps.network.plugServer(trx, ctx, { ...plugsOf(server, wanted), host: server.host })
+      const ports = await deps.network.plugServer(trx, ctx, { ...plugsOf(server, wanted), host: server.host })
+      await interfaces.keepTags(trx, server, ports, wanted.nicTags)
     }
     return placed
   })

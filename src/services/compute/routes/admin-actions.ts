@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
+import { CloudError } from '../../../platform/errors.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
 import { dashed } from '../../../platform/ids.ts'
-import { checkState } from '../logic/checks.ts'
+import { checkLock, checkState } from '../logic/checks.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import * as interfaces from '../logic/interfaces.ts'
 import * as rescuing from '../logic/rescue.ts'
@@ -23,6 +24,23 @@ export const adminActions: ActionHandlers = {
     'os-admin-actions:reset_state',
     (deps, request, server, { state }) => actions.resetState(deps, request.ctx, server.id, state),
     { schema: Type.Object({ state: Type.Enum(['active', 'error']) }, strict) },
+  ),
+
+  // What a container knows of its networks it has from the Engine, each time it starts.
+  injectNetworkInfo: does('os-admin-actions:inject_network_info', async (_deps, request, server) =>
+    checkLock(request.ctx, server),
+  ),
+  resetNetwork: does('servers:show', async () => {
+    throw new CloudError('gone', 'This resource is no longer available. No forwarding address is given.')
+  }),
+
+  trigger_crash_dump: does(
+    'servers:trigger_crash_dump',
+    (deps, request, server) => {
+      if (!since(request, '2.17')) throw new CloudError('badRequest', 'There is no such action: trigger_crash_dump')
+      return actions.refuseCrashDump(deps, request.ctx, server.id)
+    },
+    { schema: Type.Null() },
   ),
 
   createBackup: {

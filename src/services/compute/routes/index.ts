@@ -41,12 +41,14 @@ import { serviceRoutes } from './services.ts'
 import { tenantUsageRoutes } from './tenant-usage.ts'
 import { usageAuditLogRoutes } from './usage-audit-log.ts'
 import { versionRoutes } from './versions.ts'
+import { volumeAttachmentRoutes } from './volume-attachments.ts'
 
 const chapters = [
   ...[
     serverRoutes,
     serverActionRoutes,
     interfaceRoutes,
+    volumeAttachmentRoutes,
     serverAddressRoutes,
     serverDiagnosticsRoutes,
     serverMetadataRoutes,

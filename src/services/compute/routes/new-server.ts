@@ -195,6 +195,7 @@ export function parseNewServer(request: FastifyRequest): ParsedNewServer {
       keyName: server.key_name ?? null,
       metadata: server.metadata ?? {},
       tags: server.tags ?? [],
+      nicTags: typeof server.networks === 'string' ? [] : (server.networks ?? []).map(({ tag }) => tag ?? null),
       files: filesOf(server.personality ?? []),
       userData: server.user_data ?? null,
       configDrive: isTrue(server.config_drive),

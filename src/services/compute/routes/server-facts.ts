@@ -5,7 +5,7 @@ import type { Deps } from '../logic/deps.ts'
 import { since } from './common.ts'
 import { findServer } from './find-server.ts'
 
-/** Source: Compute API reference, "Servers - NUMA topology", "Servers with volume attachments". */
+/** Source: Compute API reference, "Servers - NUMA topology". */
 export function serverFactRoutes(app: App, deps: Deps): void {
   const one = { params: Type.Object({ id: Type.String() }) }
   const ofServer = (rule: string) => ({ policy: `os_compute_api:${rule}`, check: 'handler' as const })
@@ -18,15 +18,6 @@ export function serverFactRoutes(app: App, deps: Deps): void {
       await findServer(deps, request, request.params.id)
       // The engine places a container on every node of its host.
       return { nodes: [], pagesize_kb: null }
-    },
-  )
-
-  app.get(
-    '/servers/:id/os-volume_attachments',
-    { config: ofServer('os-volumes-attachments:index'), schema: one },
-    async (request) => {
-      await findServer(deps, request, request.params.id)
-      return { volumeAttachments: [] }
     },
   )
 }
