@@ -73,6 +73,10 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
       },
       explainPolicy: (question) => explainPolicy(control.services, question),
       explainServer: (server) => control.services.compute.explain(server),
+      collectGarbage: (dryRun) => control.services.image.collectGarbage(dryRun),
+      async scrub() {
+        return { ...(await control.services.registry.rescrub()), mibPerSecond: config.scrubMiBPerSecond }
+      },
       firstServer: () => control.services.compute.firstNamed(firstServerName),
     }
   } catch (error) {

@@ -423,6 +423,13 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'Further flavours that images may be put into and copied to.',
   },
   {
+    key: 'scrubMiBPerSecond',
+    kind: 'number',
+    fallback: 8,
+    check: between(0),
+    help: 'How fast stored layers are held against their digests, each about once a week; 0: never.',
+  },
+  {
     key: 'imageImport.allowedSchemes',
     kind: 'text',
     fallback: 'http,https',

@@ -37,6 +37,9 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
     summary: async () => cloud && { lines: await summaryOf(config, cloud) },
     status: async () => cloud && { ...about(config), ...(await cloud.status()) },
     'rotate-keys': async () => cloud && (await cloud.rotateKeys()),
+    'collect-garbage': async (said) =>
+      cloud && (await cloud.collectGarbage((said as { dryRun?: boolean } | undefined)?.dryRun === true)),
+    scrub: async () => cloud && (await cloud.scrub()),
     explain: async (server) => cloud && (await cloud.explainServer(String(server))),
     'policy-check': async (question) => cloud && (await cloud.explainPolicy(question as PolicyQuestion)),
     ...(config.faults ? faultAnswers(() => engine?.own ?? null) : {}),

@@ -51,6 +51,10 @@ export interface RunningCloud {
   explainPolicy(question: PolicyQuestion): Promise<PolicyAnswer>
   /** Why a server, by id or name, is where it is. @throws CloudError when there is none, or several of the name. */
   explainServer(server: string): Promise<ServerExplanation>
+  /** Removes, or only counts, what no image and no repository needs. */
+  collectGarbage(dryRun: boolean): Promise<Record<string, number>>
+  /** Has all that is stored looked at again; answers what is known to be damaged. */
+  scrub(): Promise<{ damaged: string[]; mibPerSecond: number }>
   /** The seeded server; null when there is none (any more). */
   firstServer(): Promise<{ name: string; id: string; status: string; address: string | null } | null>
 }

@@ -59,6 +59,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
     operand: 'rotate-keys',
     load: () => import('./identity.ts'),
   },
+  images: {
+    summary: 'gc [--dry-run]: remove what no image needs; scrub: look for damage in what is stored',
+    flags: { 'dry-run': { help: 'of gc: only say what would be removed' }, ...place },
+    operand: 'gc|scrub',
+    load: () => import('./images.ts'),
+  },
   policy: {
     summary: 'check RULE --as USER: say why a rule allows or refuses',
     flags: {},

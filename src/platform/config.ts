@@ -100,6 +100,8 @@ export interface Config {
   storageFlavor: string
   storageConfig: string
   imageStores: string
+  /** How fast stored blobs are held against their digests; 0: never. */
+  scrubMiBPerSecond: number
   /** What imports may fetch for tenants. */
   imageImport: OutwardSettings
   /** For tests: the control socket arms fault points. */

@@ -219,6 +219,7 @@ const base: Config = {
   storageFlavor: 'local',
   storageConfig: '',
   imageStores: '',
+  scrubMiBPerSecond: 8,
   imageImport: testConfig.imageImport,
   faults: false,
 }

@@ -118,6 +118,7 @@ export const testConfig: Config = {
   storageFlavor: 'local',
   storageConfig: '',
   imageStores: '',
+  scrubMiBPerSecond: 8,
   imageImport: {
     allowedSchemes: 'http,https',
     disallowedSchemes: '',

@@ -8,12 +8,13 @@ import { outwardRulesOf } from '../../platform/http/outward.ts'
 import type { LimitStore } from '../../platform/quota/limits.ts'
 import type { Ground, Service, ServiceMigrations } from '../../platform/service.ts'
 import type { RegistryService } from '../registry/index.ts'
+import { keysInUse } from './db/images.ts'
 import { migrations } from './db/tables.ts'
 import * as boot from './logic/boot.ts'
 import type { Deps } from './logic/images.ts'
 import { imagesFor } from './logic/pushes.ts'
 import { imageQuotas } from './logic/quotas.ts'
-import { tidy } from './logic/uploads.ts'
+import { keyPrefix, tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
 import { checksumLoop, checksumReconciler } from './reconcile/checksums.ts'
 import { importLoop, importReconciler } from './reconcile/imports.ts'
@@ -49,6 +50,8 @@ export interface ImageService extends Service {
   fail(trx: Trx, imageId: string): Promise<void>
   /** Forgets a snapshot that Compute made for itself, unless somebody has protected it. Repeatable. */
   remove(trx: Trx, imageId: string): Promise<void>
+  /** Removes, or with `dryRun` only counts, what no image and no repository needs. */
+  collectGarbage(dryRun: boolean): Promise<Record<string, number>>
   /** Who says which images servers are made of. Once, before the first request. */
   usedBy(usage: Usage): void
 }
@@ -107,6 +110,13 @@ export function createImage(
     },
     stop: () => imports.stop(),
     bootable: (db, ctx, id) => boot.bootable(deps, db, ctx, id),
+    async collectGarbage(dryRun) {
+      const own = (keys: readonly string[]) => keysInUse(database.read, keys)
+      if (dryRun) return { ...(await registry.survey(keyPrefix, own)) }
+      const { removed } = await tidy(deps)
+      const found = await registry.collect()
+      return { ...found, files: removed + (found.files ?? 0) }
+    },
     usedBy(found) {
       usage = found
     },

@@ -9,13 +9,15 @@ import type { Ground, Service, ServiceMigrations } from '../../platform/service.
 import type { IdentityService } from '../identity/index.ts'
 import * as pushed from './db/pushed.ts'
 import * as repositories from './db/repositories.ts'
+import * as scrubs from './db/scrubs.ts'
 import { migrations } from './db/tables.ts'
 import * as tagRows from './db/tags.ts'
 import type { Deps, Images } from './logic/deps.ts'
-import { recover } from './logic/garbage.ts'
+import { collect, recover, survey } from './logic/garbage.ts'
 import { adopt, keep } from './logic/keeping.ts'
 import { createTokens, loadKey } from './logic/tokens.ts'
 import { garbageReconciler } from './reconcile/garbage.ts'
+import { scrubLoop, scrubReconciler } from './reconcile/scrub.ts'
 import { registryFault } from './routes/fault.ts'
 import { repositoryRoutes } from './routes/repositories.ts'
 import { searchRoutes } from './routes/search.ts'
@@ -47,6 +49,15 @@ export interface RegistryService extends Service {
   /** Gives the blobs in a file that is otherwise not needed files of their own. */
   adopt(key: string): Promise<void>
   findAnywhere: typeof pushed.findAnywhere
+  /** Removes what nobody needs, now. */
+  collect(): Promise<Record<string, number>>
+  /** What that would be; `more` knows those of the files with `prefix` that are in use. */
+  survey(
+    prefix: string,
+    more: (keys: readonly string[]) => Promise<Set<string>>,
+  ): Promise<{ uploads: number; blobs: number; files: number; bytes: number }>
+  /** Has every blob looked at again; answers which are known to be damaged. */
+  rescrub(): Promise<{ damaged: string[] }>
   /** The opposite, whether anything was published or not. The file stays: it is its owner's. */
   withdraw(trx: Trx, repository: string): Promise<void>
   /** Serves one manifest of `from` and its blobs, `digests`, in `to` too. */
@@ -98,6 +109,7 @@ export async function createRegistry(
     uploader: config.host,
     receiving: new Set(),
     sizeMaxBytes: config.imageSizeMaxBytes,
+    scrubBytesPerSecond: config.scrubMiBPerSecond * 1024 * 1024,
   }
   const app = createApp({
     service: 'registry',
@@ -114,7 +126,7 @@ export async function createRegistry(
   return {
     name: 'registry',
     app,
-    loops: [garbageReconciler(deps)],
+    loops: [garbageReconciler(deps), scrubReconciler(deps)],
     async start() {
       const dropped = await recover(deps)
       if (dropped > 0) log.info({ dropped }, 'forgot chunks that an earlier process was receiving')
@@ -133,6 +145,13 @@ export async function createRegistry(
     prefer: repositories.prefer,
     adopt: (key) => adopt(deps, key),
     findAnywhere: pushed.findAnywhere,
+    collect: () => collect(deps),
+    survey: (prefix, more) => survey(deps, prefix, more),
+    async rescrub() {
+      await database.write((trx) => scrubs.reset(trx))
+      ground.nudge(scrubLoop)
+      return { damaged: await scrubs.bad(database.read) }
+    },
     link: repositories.link,
     findManifest: repositories.findManifest,
     findBlob: repositories.findBlob,

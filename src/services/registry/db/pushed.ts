@@ -158,11 +158,10 @@ export async function repositories(db: Db, under: string | null): Promise<string
   return (await query.execute()).map((row) => row.repository)
 }
 
-/** Forgets blobs that no manifest of their repository needs and that nobody was told of since `beforeMs`. */
-export async function collect(trx: Trx, beforeMs: number, most: number): Promise<number> {
-  const rows = await trx
+/** Blobs that no manifest of their repository needs and that nobody was told of since `beforeMs`. */
+const unneeded = (db: Db, beforeMs: number) =>
+  db
     .selectFrom('registry_blobs as b')
-    .select(['b.repository', 'b.digest'])
     .where('b.touched_ms', '<', beforeMs)
     .where(({ not, exists, selectFrom }) =>
       not(
@@ -174,10 +173,20 @@ export async function collect(trx: Trx, beforeMs: number, most: number): Promise
         ),
       ),
     )
-    .limit(most)
-    .execute()
+
+/** Forgets them. */
+export async function collect(trx: Trx, beforeMs: number, most: number): Promise<number> {
+  const rows = await unneeded(trx, beforeMs).select(['b.repository', 'b.digest']).limit(most).execute()
   for (const { repository, digest } of rows) await removeBlob(trx, repository, digest)
   return rows.length
+}
+
+/** How many there are. */
+export async function collectable(db: Db, beforeMs: number): Promise<number> {
+  const { count } = await unneeded(db, beforeMs)
+    .select(({ fn }) => fn.countAll<number | string>().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(count)
 }
 
 /** Those of `keys` that some blob's bytes are in, or that an upload is writing. */

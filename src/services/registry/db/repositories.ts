@@ -189,3 +189,22 @@ const blobRows = (db: Db, repository: string, digests: readonly string[]) =>
     .where('repository', '=', repository)
     .where('digest', 'in', [...digests])
     .execute()
+
+export async function placesOf(db: Db, digest: string): Promise<Placed[]> {
+  const rows = await db
+    .selectFrom('registry_blobs')
+    .select(['blob_key', 'blob_offset', 'size'])
+    .distinct()
+    .where('digest', '=', digest)
+    .execute()
+  return rows.map((row) => ({ blobKey: row.blob_key, offset: Number(row.blob_offset), size: Number(row.size) }))
+}
+
+/** The bytes of a digest are here now, for everybody who has it. */
+export async function mend(trx: Trx, digest: string, to: Placed): Promise<void> {
+  await trx
+    .updateTable('registry_blobs')
+    .set({ blob_key: to.blobKey, blob_offset: to.offset })
+    .where('digest', '=', digest)
+    .execute()
+}

@@ -106,3 +106,14 @@ export async function expire(trx: Trx, beforeMs: number): Promise<number> {
   for (const { id } of rows) await remove(trx, id)
   return rows.length
 }
+
+/** How many `expire` would forget. */
+export async function expired(db: Db, beforeMs: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('registry_uploads')
+    .select(({ fn }) => fn.countAll<number | string>().as('count'))
+    .where('touched_ms', '<', beforeMs)
+    .where('id', 'not in', (eb) => eb.selectFrom('registry_upload_parts').select('upload_id').where('size', 'is', null))
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}

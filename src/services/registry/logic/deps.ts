@@ -86,4 +86,6 @@ export interface Deps {
   /** Keys of the files it is writing now. */
   receiving: Set<string>
   sizeMaxBytes: number
+  /** How fast stored blobs are held against their digests; 0: never. */
+  scrubBytesPerSecond: number
 }

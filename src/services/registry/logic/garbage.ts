@@ -56,6 +56,31 @@ async function sweep({ database, blobs }: Deps, signal?: AbortSignal): Promise<n
   return removed
 }
 
+/** What `collect` would remove now, and how many bytes that is. Nothing is changed. */
+export async function survey(deps: Deps, prefix: string, more: (keys: readonly string[]) => Promise<Set<string>>) {
+  const { database, blobs, clock } = deps
+  const beforeMs = clock.nowMs() - graceMs
+  const found = { uploads: await uploadRows.expired(database.read, beforeMs), blobs: 0, files: 0, bytes: 0 }
+  found.blobs = await pushed.collectable(database.read, beforeMs)
+  let batch: string[] = []
+  const flush = async () => {
+    const used = await pushed.keysInUse(database.read, batch)
+    const also = await more(batch)
+    for (const key of batch.filter((one) => !used.has(one) && !also.has(one))) {
+      found.files++
+      found.bytes += await blobs.size(key).catch(() => 0)
+    }
+    batch = []
+  }
+  for await (const { key } of blobs.list()) {
+    if (!key.startsWith(keyPrefix) && !key.startsWith(prefix)) continue
+    batch.push(key)
+    if (batch.length === 500) await flush()
+  }
+  await flush()
+  return found
+}
+
 /** What an earlier process was writing when it was killed. Safe at any time. */
 export async function recover({ database, uploader, receiving }: Deps): Promise<number> {
   return database.write((trx) => uploadRows.dropPartsOf(trx, uploader, [...receiving]))

@@ -6,6 +6,7 @@ import { faultPoint } from '../../../platform/faults.ts'
 import { newHexId, newId } from '../../../platform/ids.ts'
 import * as pushed from '../db/pushed.ts'
 import * as repositories from '../db/repositories.ts'
+import * as scrubs from '../db/scrubs.ts'
 import * as uploadRows from '../db/uploads.ts'
 import type { Deps } from './deps.ts'
 import { algorithmOf } from './digests.ts'
@@ -134,8 +135,13 @@ export async function finish(deps: Deps, repository: string, id: string, digest:
   const unused = await database.write(async (trx) => {
     if (!(await uploadRows.find(trx, repository, id))) throw refusals.uploadUnknown()
     const parts = await uploadRows.parts(trx, id)
-    const known = await pushed.findAnywhere(trx, digest)
+    const isBad = await scrubs.isBad(trx, digest)
+    const known = isBad ? null : await pushed.findAnywhere(trx, digest)
     const placed = known ?? { blobKey: whole.key, offset: 0, size: whole.size }
+    if (isBad) {
+      await repositories.mend(trx, digest, placed)
+      await scrubs.note(trx, digest, false, clock.nowMs())
+    }
     await pushed.addBlob(trx, repository, digest, placed, clock.nowMs())
     await uploadRows.remove(trx, id)
     return [...parts, { key: whole.key }].filter(({ key }) => key !== placed.blobKey)

@@ -3,6 +3,7 @@ import { CloudError } from '../../../platform/errors.ts'
 import { contentRange, rangeOf } from '../../../platform/http/ranges.ts'
 import * as pushed from '../db/pushed.ts'
 import * as repositories from '../db/repositories.ts'
+import * as scrubs from '../db/scrubs.ts'
 import { checkedDigest } from '../logic/digests.ts'
 import { graceMs } from '../logic/garbage.ts'
 import { refusals } from '../logic/refusals.ts'
@@ -36,7 +37,9 @@ async function findBlob(visit: Visit, digest: string): Promise<repositories.Plac
   const { deps, caller, request } = visit
   const { key, repository } = await readable(visit)
   const { database, clock } = deps
-  const blob = key === null ? null : await repositories.findBlob(database.read, key, digest)
+  const there = key === null ? null : await repositories.findBlob(database.read, key, digest)
+  // A damaged one is asked for again: whoever pushes it mends it.
+  const blob = there && (await scrubs.isBad(database.read, digest)) ? null : there
   if (blob) {
     // A pusher that is told of a blob leaves it out, so it must stay until the manifest comes.
     const isOld = blob.touchedMs !== null && blob.touchedMs < clock.nowMs() - graceMs / 4
