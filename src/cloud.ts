@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import type { RunningCloud, StartCloud } from './cli/running-cloud.ts'
 import { environment } from './config.ts'
 import { createControl } from './control.ts'
-import { startHost } from './host.ts'
+import { type Host, type HostParts, startHost } from './host.ts'
 import type { Overrides } from './platform/auth/policy.ts'
 import { openStores } from './platform/blobs/open-stores.ts'
 import { createLocalBus } from './platform/bus/local.ts'
@@ -15,7 +15,14 @@ import { explainPolicy } from './policy-check.ts'
 import { firstServerName, seedDemo, seedIdentity } from './seed/index.ts'
 
 /** Every role in this process, on one database and a bus inside it: the whole cloud of one machine. */
-export const startCloud: StartCloud = async (config, log, secrets, progress): Promise<RunningCloud> => {
+export const startCloud: StartCloud = (...given) => cloudOf(startHost, 'host: compute and network', ...given)
+
+/** The same on other hosts than this machine. */
+export async function cloudOf(
+  startHosts: (parts: HostParts) => Host,
+  says: string,
+  ...[config, log, secrets, progress]: Parameters<StartCloud>
+): Promise<RunningCloud> {
   const clock = systemClock
   const { stateDir } = config
   const { cloudId } = secrets
@@ -44,10 +51,10 @@ export const startCloud: StartCloud = async (config, log, secrets, progress): Pr
     await seedIdentity(seeding)
     const since = clock.now()
     await control.listen()
-    const host = startHost({ config, cloudId, bus, log, clock })
+    const host = startHosts({ config, cloudId, bus, log, clock })
     undo.push(() => host.stop())
     await host.ready
-    progress('host: compute and network')
+    progress(says)
     await seedDemo(seeding)
 
     return {

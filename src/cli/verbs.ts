@@ -77,6 +77,18 @@ export const verbs: Readonly<Record<string, Verb>> = {
     operand: 'SERVER',
     load: () => import('./explain.ts'),
   },
+  simulate: {
+    summary: 'start a cloud of simulated hosts, to try the control plane: nothing runs in it',
+    flags: {
+      hosts: { value: 'N', help: 'so many hosts (100)' },
+      latency: { value: 'MS', help: 'how long a host takes to make a server (0)' },
+      fail: { value: 'PERCENT', help: 'so many of the servers cannot be made (0)' },
+      ...place,
+      bind: { value: 'ADDR', help: 'listen on this address (BERTH_BIND; 127.0.0.1)' },
+      'port-base': { value: 'N', help: 'add N to every port (BERTH_PORT_BASE; 0)' },
+    },
+    load: () => import('./simulate.ts'),
+  },
   doctor: {
     summary: 'check this machine, and say what to do about each finding',
     flags: {

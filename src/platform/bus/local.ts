@@ -3,7 +3,6 @@ import type { Logger } from '../log.ts'
 import type { Bus } from './bus.ts'
 
 interface Subscription {
-  readonly words: readonly string[]
   readonly handler: (message: unknown, subject: string) => void | Promise<void>
 }
 type Responder = (message: unknown) => Promise<unknown>
@@ -20,7 +19,9 @@ export interface LocalBus extends Bus {
  * order: nothing works here that would not work between machines.
  */
 export function createLocalBus(log: Logger): LocalBus {
-  const subscriptions = new Set<Subscription>()
+  /** By the subject itself, as thousands of hosts each listen to their own; those with a `*` are few and tried in turn. */
+  const exact = new Map<string, Set<Subscription>>()
+  const patterns = new Set<Subscription & { words: readonly string[] }>()
   const responders = new Map<string, Responder>()
   let mailbox: { subject: string; text: string }[] = []
   let closed = false
@@ -32,9 +33,11 @@ export function createLocalBus(log: Logger): LocalBus {
     mailbox = []
     atWork++
     for (const { subject, text } of due) {
-      const words = subject.split('.')
       // Those subscribed at delivery, not at sending: nobody hears anything after unsubscribing.
-      for (const subscription of subscriptions) {
+      for (const subscription of exact.get(subject) ?? []) void hand(subscription, subject, text)
+      if (patterns.size === 0) continue
+      const words = subject.split('.')
+      for (const subscription of patterns) {
         if (matches(subscription.words, words)) void hand(subscription, subject, text)
       }
     }
@@ -65,8 +68,16 @@ export function createLocalBus(log: Logger): LocalBus {
 
     subscribe<T>(subject: string, handler: (message: T, subject: string) => void | Promise<void>) {
       const subscription = { words: subject.split('.'), handler: handler as Subscription['handler'] }
-      subscriptions.add(subscription)
-      return () => void subscriptions.delete(subscription)
+      if (subscription.words.includes('*')) {
+        patterns.add(subscription)
+        return () => void patterns.delete(subscription)
+      }
+      const listening = exact.get(subject) ?? new Set()
+      exact.set(subject, listening.add(subscription))
+      return () => {
+        listening.delete(subscription)
+        if (listening.size === 0 && exact.get(subject) === listening) exact.delete(subject)
+      }
     },
 
     async request<T>(
@@ -102,7 +113,8 @@ export function createLocalBus(log: Logger): LocalBus {
     async close() {
       closed = true
       mailbox = []
-      subscriptions.clear()
+      exact.clear()
+      patterns.clear()
       responders.clear()
     },
   }

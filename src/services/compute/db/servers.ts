@@ -73,11 +73,21 @@ export async function listByHost(db: Db, host: string): Promise<Server[]> {
   return rows.map(serverOf)
 }
 
-/** Servers whose host has not done the latest order, and that may be tried now; longest waiting first. */
-export async function unsettled(db: Db, nowMs: number, limit: number): Promise<Server[]> {
+export interface Unsettled {
+  id: string
+  host: string
+  generation: number
+  tries: number
+}
+
+/**
+ * Servers whose host has not done the latest order, and that may be tried now; longest waiting first. No more than it
+ * takes to see what is to be sent: most of them were sent already.
+ */
+export async function unsettled(db: Db, nowMs: number, limit: number): Promise<Unsettled[]> {
   const rows = await db
     .selectFrom('compute_servers')
-    .selectAll()
+    .select(['id', 'host', 'generation', 'tries'])
     .whereRef('seen_generation', '<', 'generation')
     .where('deleted', '=', notDeleted)
     .where('host', 'is not', null)
@@ -85,7 +95,7 @@ export async function unsettled(db: Db, nowMs: number, limit: number): Promise<S
     .orderBy('updated_at')
     .limit(limit)
     .execute()
-  return rows.map(serverOf)
+  return rows as Unsettled[]
 }
 
 /** How many servers of each host something is being done about. */

@@ -11,17 +11,18 @@ export interface Kept {
   reboot: { epoch: number; from: string | null } | null
 }
 
-/** One small JSON file a server, read once at start. */
+/** One small JSON file a server, read once at start; without a directory, kept in memory only. */
 export class ServerFiles {
-  private readonly directory: string
+  private readonly directory: string | null
   private readonly kept: Map<string, Kept>
-  private constructor(directory: string, kept: Map<string, Kept>) {
+  private constructor(directory: string | null, kept: Map<string, Kept>) {
     this.directory = directory
     this.kept = kept
   }
 
   /** A file that cannot be read is as good as none: the next order writes it anew. */
-  static async open(directory: string): Promise<ServerFiles> {
+  static async open(directory: string | null): Promise<ServerFiles> {
+    if (directory === null) return new ServerFiles(null, new Map())
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const kept = new Map<string, Kept>()
     for (const name of await readdir(directory)) {
@@ -43,18 +44,21 @@ export class ServerFiles {
     const text = JSON.stringify(kept)
     if (before && JSON.stringify(before) === text) return
     const path = this.path(serverId)
-    await writeFile(`${path}.new`, text, { mode: 0o600 })
-    await rename(`${path}.new`, path)
+    if (path !== null) {
+      await writeFile(`${path}.new`, text, { mode: 0o600 })
+      await rename(`${path}.new`, path)
+    }
     this.kept.set(serverId, kept)
   }
 
   async remove(serverId: string): Promise<void> {
     this.kept.delete(serverId)
-    await rm(this.path(serverId), { force: true })
+    const path = this.path(serverId)
+    if (path !== null) await rm(path, { force: true })
   }
 
-  private path(serverId: string): string {
-    return join(this.directory, `${serverId}.json`)
+  private path(serverId: string): string | null {
+    return this.directory === null ? null : join(this.directory, `${serverId}.json`)
   }
 }
 

@@ -26,7 +26,8 @@ import { Terminals } from './terminals.ts'
 export interface ComputeHostDeps {
   host: string
   cloudId: string
-  stateDir: string
+  /** null for a simulated host, which forgets everything with its servers. */
+  stateDir: string | null
   bus: Bus
   driver: ServerDriver
   plug: Plug
@@ -71,7 +72,7 @@ export function startComputeHost(deps: ComputeHostDeps): ComputeHost {
   }
 
   async function run(): Promise<void> {
-    const files = await ServerFiles.open(join(deps.stateDir, 'host', 'servers'))
+    const files = await ServerFiles.open(deps.stateDir && join(deps.stateDir, 'host', 'servers'))
     const jobs = new Jobs({ ...deps, files })
     const lanes = new Lanes(jobs, deps.concurrency ?? 8)
     const snapshots = new SnapshotJobs(deps)

@@ -138,15 +138,21 @@ export async function schedule(deps: Deps, trx: Trx, wanted: Placing, serverIds:
   return result
 }
 
-/** Without making anything: this is asked of every host for every server. */
-function fits({ rooms }: HostRoom, resources: ReadonlyMap<string, number>): boolean {
-  for (const [name, wanted] of resources) {
-    if (wanted === 0) continue
-    const room = rooms.get(name)
-    if (!room || room.used + wanted > room.capacity) return false
+/** This is asked of every host for every server, so the usual classes are not looked up. */
+function roomFor(resources: ReadonlyMap<string, number>): (room: HostRoom) => boolean {
+  const [cpus = 0, memoryMiB = 0, diskGiB = 0] = usual.map((name) => resources.get(name))
+  const others = [...resources].filter(([name, wanted]) => wanted > 0 && !usual.includes(name))
+  return ({ cpu, memory, disk, rooms }) => {
+    if (cpus > 0 && cpu.used + cpus > cpu.capacity) return false
+    if (memoryMiB > 0 && memory.used + memoryMiB > memory.capacity) return false
+    if (diskGiB > 0 && disk.used + diskGiB > disk.capacity) return false
+    return others.every(([name, wanted]) => {
+      const room = rooms.get(name)
+      return room !== undefined && room.used + wanted <= room.capacity
+    })
   }
-  return true
 }
+const usual = ['VCPU', 'MEMORY_MB', 'DISK_GB']
 
 function lackOf(deps: Deps, room: HostRoom, resources: ReadonlyMap<string, number>): HostRefusal {
   const lacks = deps.placement.lacks(room, resources)
@@ -215,6 +221,7 @@ function momentaryJudge(deps: Deps, trx: Trx, wanted: Placing, enabled: Readonly
     ? 'ServerGroupAntiAffinityFilter'
     : 'ServerGroupAffinityFilter'
   const traits = traitRefusal(wanted)
+  const fits = roomFor(resources)
   const { maxIoOpsPerHost, maxInstancesPerHost } = deps.ground.config.scheduler
 
   const hinted = (state: HostState, room: HostRoom, members: number): [filter: string, reason: string] | null => {
@@ -250,7 +257,7 @@ function momentaryJudge(deps: Deps, trx: Trx, wanted: Placing, enabled: Readonly
         if (room === undefined) refused.push({ host, filter: 'Placement', reason: 'it has not told what it has' })
         else if (refusal) refused.push({ host, filter: refusal[0], reason: refusal[1] })
         else if (trait) refused.push({ host, filter: 'Placement', reason: trait })
-        else if (fits(room, resources)) open.push({ state, room, there: holding.get(host) ?? 0 })
+        else if (fits(room)) open.push({ state, room, there: holding.get(host) ?? 0 })
         else lacking.push(room)
       }
       return { open, refused, lacking }

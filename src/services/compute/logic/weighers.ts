@@ -19,23 +19,26 @@ interface Weigher {
   of: (host: Open) => number
 }
 
-const free = (resourceClass: string) => {
-  return ({ room }: Open): number => {
-    const found = room.rooms.get(resourceClass)
-    return found ? found.capacity - found.used : 0
-  }
-}
-
 /** Those that could prefer one host to another. Source: Compute admin guide, "Compute schedulers", "Weights". */
 export function weighersFor(config: SchedulerConfig, group: ServerGroup | null): Weigher[] {
   const all: Weigher[] = [
-    { name: 'RAMWeigher', key: 'ram_weight_multiplier', multiplier: config.ramWeightMultiplier, of: free('MEMORY_MB') },
-    { name: 'CPUWeigher', key: 'cpu_weight_multiplier', multiplier: config.cpuWeightMultiplier, of: free('VCPU') },
+    {
+      name: 'RAMWeigher',
+      key: 'ram_weight_multiplier',
+      multiplier: config.ramWeightMultiplier,
+      of: ({ room: { memory } }) => memory.capacity - memory.used,
+    },
+    {
+      name: 'CPUWeigher',
+      key: 'cpu_weight_multiplier',
+      multiplier: config.cpuWeightMultiplier,
+      of: ({ room: { cpu } }) => cpu.capacity - cpu.used,
+    },
     {
       name: 'DiskWeigher',
       key: 'disk_weight_multiplier',
       multiplier: config.diskWeightMultiplier,
-      of: free('DISK_GB'),
+      of: ({ room: { disk } }) => disk.capacity - disk.used,
     },
     {
       ...{ name: 'IoOpsWeigher', key: 'io_ops_weight_multiplier', multiplier: config.ioOpsWeightMultiplier },

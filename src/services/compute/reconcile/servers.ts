@@ -5,7 +5,8 @@ import type { Deps } from '../logic/deps.ts'
 import { ordersFor } from '../logic/orders.ts'
 import { subjects } from '../messages.ts'
 
-/** At once; the next round takes the next. */
+/** Looked at, and ordered, at once; the next round takes the next. */
+const looked = 5_000
 const batch = 500
 
 /** An order that was not answered for this long was lost, or its host has only now come back. */
@@ -29,23 +30,33 @@ export function serverReconciler(deps: Deps): ServerReconciler {
     },
     async run(signal) {
       const nowMs = clock.nowMs()
-      const behind = await serverRows.unsettled(database.read, nowMs, batch)
-      const due = behind.filter((server) => {
-        const last = sent.get(server.id)
-        const repeat = last && last.generation === server.generation && last.tries === server.tries
-        return !repeat || nowMs - last.atMs >= resendMs
-      })
+      const behind = await serverRows.unsettled(database.read, nowMs, looked)
+      const due = behind
+        .filter(({ id, generation, tries }) => {
+          const last = sent.get(id)
+          const repeat = last && last.generation === generation && last.tries === tries
+          return !repeat || nowMs - last.atMs >= resendMs
+        })
+        .slice(0, batch)
+      const ids = due.map(({ id }) => id)
+      const rows = new Map((await serverRows.listByIds(database.read, ids)).map((server) => [server.id, server]))
+      // In the order of waiting, and as they are now.
+      const servers = ids
+        .flatMap((id) => rows.get(id) ?? [])
+        .filter((server) => !server.deleted && server.host !== null)
       signal.throwIfAborted()
-      for (const [i, order] of (await ordersFor(deps, database.read, due)).entries()) {
-        const { host, tries } = due[i]!
+      for (const [i, order] of (await ordersFor(deps, database.read, servers)).entries()) {
+        const { host, tries } = servers[i]!
         if (host === null) continue
         deps.bus.publish(subjects.order(host), order)
         sent.set(order.serverId, { host, generation: order.generation, tries, atMs: nowMs })
         faultPoint('compute.order.sent')
       }
+      // The rest of those due is the next round's.
+      if (due.length === batch) deps.ground.nudge('compute.servers')
       const waiting = new Set(behind.map((server) => server.id))
       // What is settled needs no memory; a full batch says nothing of those beyond it.
-      if (behind.length < batch) sent = new Map([...sent].filter(([id]) => waiting.has(id)))
+      if (behind.length < looked) sent = new Map([...sent].filter(([id]) => waiting.has(id)))
       return { sent: due.length, waiting: behind.length - due.length }
     },
   }

@@ -2,11 +2,20 @@ import type { Db } from '../../../platform/db/database.ts'
 import * as inventories from '../db/inventories.ts'
 import * as providerRows from '../db/providers.ts'
 
+export interface Lent {
+  readonly capacity: number
+  used: number
+}
+
 /** A host's resources as last seen. `used` runs ahead of the table while a transaction is under way. */
 export interface HostRoom {
   readonly id: string
   readonly name: string
-  readonly rooms: ReadonlyMap<string, { capacity: number; used: number }>
+  readonly rooms: ReadonlyMap<string, Lent>
+  /** Those that every launch looks at on every host, out of the map. */
+  readonly cpu: Lent
+  readonly memory: Lent
+  readonly disk: Lent
   readonly traits: ReadonlySet<string>
 }
 
@@ -37,13 +46,12 @@ export class View {
     const found = await inventories.list(db)
     const traits = await providerRows.traits(db)
     this.#hosts = new Map(
-      found.map(({ id, name, rooms }) => [
-        name,
-        {
-          ...{ id, name, traits: new Set(traits.get(id)) },
-          rooms: new Map([...rooms].map(([each, { capacity, used }]) => [each, { capacity, used }])),
-        },
-      ]),
+      found.map(({ id, name, rooms: all }) => {
+        const rooms = new Map<string, Lent>([...all].map(([each, { capacity, used }]) => [each, { capacity, used }]))
+        const of = (resourceClass: string): Lent => rooms.get(resourceClass) ?? { capacity: 0, used: 0 }
+        const usual = { cpu: of('VCPU'), memory: of('MEMORY_MB'), disk: of('DISK_GB') }
+        return [name, { id, name, traits: new Set(traits.get(id)), rooms, ...usual }]
+      }),
     )
     this.#byId = new Map([...this.#hosts.values()].map((host) => [host.id, host]))
     this.#readAtMs = this.#nowMs()
