@@ -13,7 +13,7 @@ export interface Place {
   floor: 'top' | 'services' | 'machine' | 'platform' | 'outside'
   /** Only on the floor of services; null for `services/index.ts` itself. */
   service: string | null
-  /** The folder within a service; `door` is its `index.ts`, `hall` the other files beside that. `src/host.ts` is `host`. */
+  /** The folder within a service; `door` is its `index.ts`, `hall` the other files beside that. `src/host.ts` is `host`, and `src/simulation.ts`. */
   room: string | null
 }
 
@@ -106,7 +106,8 @@ export function placeOf(path: string): Place {
   const [root, first = '', service = '', ...rest] = path.split('/')
   if (root !== 'src') return { floor: 'outside', service: null, room: null }
   if (first === 'platform' || first === 'machine') return { floor: first, service: null, room: null }
-  if (first !== 'services') return { floor: 'top', service: null, room: first === 'host.ts' ? 'host' : null }
+  if (first !== 'services')
+    return { floor: 'top', service: null, room: first === 'host.ts' || first === 'simulation.ts' ? 'host' : null }
   if (rest.length === 0) return { floor: 'services', service: null, room: null }
   const [room = ''] = rest
   return { floor: 'services', service, room: rest.length > 1 ? room : room === 'index.ts' ? 'door' : 'hall' }

@@ -19,13 +19,16 @@ export function resourcesOf(flavor: ServerFlavor): Map<string, number> {
   return resources
 }
 
-/** Why a host's traits will not do: flavors say `trait:NAME` is required or forbidden, images that it is required. */
-export function traitRefusal({ flavor, image }: Wanted): (room: HostRoom) => string | null {
+/**
+ * Why a host's traits will not do: flavors say `trait:NAME` is required or forbidden, images that it is required. Null when
+ * neither says anything.
+ */
+export function traitRefusal({ flavor, image }: Wanted): ((room: HostRoom) => string | null) | null {
   const wanted = [...Object.entries(flavor.extraSpecs), ...Object.entries(image.properties)].flatMap(([key, value]) => {
     const name = /^trait:([A-Z0-9_]+)$/.exec(key)?.[1]
     return name === undefined ? [] : [{ name, required: value !== 'forbidden' }]
   })
-  if (wanted.length === 0) return () => null
+  if (wanted.length === 0) return null
   return ({ traits }) => {
     const wrong = wanted.find(({ name, required }) => traits.has(name) !== required)
     return wrong ? `trait ${wrong.name} is ${wrong.required ? 'required' : 'forbidden'}` : null

@@ -12,6 +12,7 @@ import { scheduler } from './010-scheduler.ts'
 import { rescueAndMoves } from './011-rescue-and-moves.ts'
 import { consoleTokens } from './012-console-tokens.ts'
 import { restorable } from './013-restorable.ts'
+import { unsettled } from './014-unsettled.ts'
 
 export const migrations: readonly Migration[] = [
   ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas, guestData],
@@ -19,4 +20,5 @@ export const migrations: readonly Migration[] = [
   rescueAndMoves,
   consoleTokens,
   restorable,
+  unsettled,
 ]
