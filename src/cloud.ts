@@ -11,6 +11,7 @@ import { createLocalBus } from './platform/bus/local.ts'
 import { systemClock } from './platform/clock.ts'
 import { openDatabase } from './platform/db/open.ts'
 import { CloudError } from './platform/errors.ts'
+import { certificateFor } from './platform/tls/choice.ts'
 import { explainPolicy } from './policy-check.ts'
 import { firstServerName, seedDemo, seedIdentity } from './seed/index.ts'
 
@@ -43,7 +44,11 @@ export async function cloudOf(
     }
     const blobs = await openStores(stateDir, storage, environment(), log)
     const policyOverrides = await readPolicy(stateDir)
-    const control = await createControl({ config, cloudId, database, bus, blobs, policyOverrides, log, clock })
+    const certificate = await certificateFor(config, clock.nowMs())
+    const control = await createControl({
+      ...{ config, cloudId, database, bus, blobs, policyOverrides, log, clock },
+      ...(certificate ? { certificate } : {}),
+    })
     undo.push(() => control.close())
     progress('database: migrated')
 

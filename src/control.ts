@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { BlobStore } from './platform/blobs/blobs.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import type { Clock } from './platform/clock.ts'
-import { type Config, loopbackBeside, portOf, urlOf } from './platform/config.ts'
+import { type Config, loopbackBeside, portOf, speaksTls, urlOf } from './platform/config.ts'
 import type { Database } from './platform/db/database.ts'
 import { migrate } from './platform/db/migrate.ts'
 import { CloudError } from './platform/errors.ts'
@@ -12,6 +12,8 @@ import type { App } from './platform/http/app.ts'
 import type { Logger } from './platform/log.ts'
 import { createLoops, type Loops } from './platform/reconcile/loops.ts'
 import type { Ground } from './platform/service.ts'
+import { listenBoth } from './platform/tls/both.ts'
+import type { Certificate } from './platform/tls/certificates.ts'
 import { createServices, listed, migrations, type Services } from './services/index.ts'
 
 export interface ControlParts {
@@ -23,6 +25,8 @@ export interface ControlParts {
   policyOverrides: Ground['policyOverrides']
   log: Logger
   clock: Clock
+  /** Where some API speaks TLS. */
+  certificate?: Certificate
   /** For tests: resolves when nothing is on the bus. */
   idle?: () => Promise<void>
 }
@@ -51,6 +55,7 @@ export async function createControl(parts: ControlParts): Promise<Control> {
   for (const service of all) for (const loop of service.loops) loops.add(loop)
 
   let local: Server | null = null
+  const doors: { close(): void }[] = []
   return {
     services,
     hosts,
@@ -63,7 +68,10 @@ export async function createControl(parts: ControlParts): Promise<Control> {
           if (!app) return
           const port = portOf(config, name)
           try {
-            await app.listen({ port, host: config.bind })
+            if (speaksTls(config, name)) {
+              if (!parts.certificate) throw new CloudError('internal', 'TLS is wanted, but there is no certificate.')
+              doors.push(await listenBoth(app, port, config.bind, parts.certificate))
+            } else await app.listen({ port, host: config.bind })
             const beside = name === 'registry' ? loopbackBeside(config) : null
             if (beside) local = await listenBeside(app, port, beside)
           } catch (error) {
@@ -77,6 +85,7 @@ export async function createControl(parts: ControlParts): Promise<Control> {
     },
     endpoints: () => all.filter(({ app }) => app).map(({ name }) => ({ service: name, url: urlOf(config, name) })),
     async close() {
+      for (const door of doors) door.close()
       local?.closeAllConnections()
       local?.close()
       await Promise.all(all.map(({ app }) => app?.close()))

@@ -430,6 +430,20 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'How fast stored layers are held against their digests, each about once a week; 0: never.',
   },
   {
+    key: 'tls.services',
+    kind: 'text',
+    fallback: 'none',
+    check: oneOf('none', 'registry', 'all'),
+    help: 'Which APIs speak TLS: `none`, the `registry`, or `all`. This machine itself may go on speaking plain HTTP to them.',
+  },
+  {
+    key: 'tls.certificate',
+    kind: 'text',
+    fallback: '',
+    help: 'A file with the certificate and what leads to its root, in PEM. Empty: one from an authority of our own (`berth tls`).',
+  },
+  { key: 'tls.key', kind: 'text', fallback: '', help: 'The file with its key, in PEM.' },
+  {
     key: 'imageImport.allowedSchemes',
     kind: 'text',
     fallback: 'http,https',

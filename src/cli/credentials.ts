@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Config, urlOf } from '../platform/config.ts'
 import { type Secrets, statePaths, writePrivate } from './state.ts'
@@ -13,6 +14,9 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 /** Writes `clouds.yaml` and the openrc files as the configuration of this start makes them. Repeatable. */
 export function writeCredentials(config: Config, secrets: Secrets): void {
   const paths = statePaths(config.stateDir)
+  // An operator's own certificate is trusted already, or they say so themselves.
+  const isMade = config.tls.services === 'all' && config.tls.certificate === ''
+  const authority = isMade ? join(config.stateDir, 'tls', 'ca.crt') : null
   const authUrl = `${urlOf(config, 'identity')}/v3`
   const clouds = users(secrets).map(({ cloud, user, project, password }) => [
     cloud,
@@ -27,6 +31,7 @@ export function writeCredentials(config: Config, secrets: Secrets): void {
       },
       region_name: config.region,
       identity_api_version: 3,
+      ...(authority ? { cacert: authority } : {}),
     },
   ])
   writePrivate(paths.clouds, stringify({ clouds: Object.fromEntries(clouds) }))
@@ -40,6 +45,7 @@ export function writeCredentials(config: Config, secrets: Secrets): void {
       OS_PROJECT_DOMAIN_NAME: 'Default',
       OS_REGION_NAME: config.region,
       OS_IDENTITY_API_VERSION: '3',
+      ...(authority ? { OS_CACERT: authority } : {}),
     }
     const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`)
     writePrivate(paths.openrc(user), lines.join(''))

@@ -71,6 +71,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
     raw: true,
     load: () => import('./policy.ts'),
   },
+  tls: {
+    summary: 'print the lines that make clients trust this cloud; ca: the certificate to trust',
+    flags: { ...place, 'port-base': { value: 'N', help: 'the ports are moved by (BERTH_PORT_BASE)' } },
+    operand: 'ca',
+    load: () => import('./tls.ts'),
+  },
   explain: {
     summary: 'say why a server is on its host, or which filter of which host refused it',
     flags: place,

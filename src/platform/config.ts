@@ -102,6 +102,8 @@ export interface Config {
   imageStores: string
   /** How fast stored blobs are held against their digests; 0: never. */
   scrubMiBPerSecond: number
+  /** Which APIs are also spoken over TLS, and with whose certificate; without one, from an authority of our own. */
+  tls: { services: 'none' | 'registry' | 'all'; certificate: string; key: string }
   /** What imports may fetch for tenants. */
   imageImport: OutwardSettings
   /** For tests: the control socket arms fault points. */
@@ -124,10 +126,17 @@ export type ServiceName = keyof typeof ports
 
 export const portOf = (config: Config, service: ServiceName): number => ports[service] + config.portBase
 
+/** Metadata is asked by servers, over a network that is theirs alone, and consoles are reached through a link that says how. */
+export const speaksTls = ({ tls }: Pick<Config, 'tls'>, service: ServiceName): boolean =>
+  tls.services === 'registry'
+    ? service === 'registry'
+    : tls.services === 'all' && service !== 'metadata' && service !== 'console'
+
 /** `http://127.0.0.1:5000`: where clients reach a service, without a path. */
 export function urlOf(config: Config, service: ServiceName): string {
   const host = config.publicHost || (config.bind === '0.0.0.0' || config.bind === '::' ? '127.0.0.1' : config.bind)
-  return `http://${host.includes(':') ? `[${host}]` : host}:${portOf(config, service)}`
+  const scheme = speaksTls(config, service) ? 'https' : 'http'
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${portOf(config, service)}`
 }
 
 /** Only this machine reaches it. An engine takes plain HTTP from registries on such addresses, and from no other. */
@@ -143,6 +152,6 @@ export function loopbackHostOf(config: Config, service: ServiceName): string {
   return `${host.includes(':') ? `[${host}]` : host}:${portOf(config, service)}`
 }
 
-/** As `urlOf`, for Berth's own calls: past whatever stands between clients and us under `publicHost`. */
+/** As `urlOf`, for Berth's own calls: past TLS, and whatever stands between clients and us under `publicHost`. */
 export const localUrlOf = (config: Config, service: ServiceName): string =>
-  urlOf({ ...config, publicHost: '' }, service)
+  urlOf({ ...config, publicHost: '', tls: { ...config.tls, services: 'none' } }, service)

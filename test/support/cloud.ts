@@ -220,6 +220,7 @@ const base: Config = {
   storageConfig: '',
   imageStores: '',
   scrubMiBPerSecond: 8,
+  tls: { services: 'none', certificate: '', key: '' },
   imageImport: testConfig.imageImport,
   faults: false,
 }

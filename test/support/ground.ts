@@ -119,6 +119,7 @@ export const testConfig: Config = {
   storageConfig: '',
   imageStores: '',
   scrubMiBPerSecond: 8,
+  tls: { services: 'none', certificate: '', key: '' },
   imageImport: {
     allowedSchemes: 'http,https',
     disallowedSchemes: '',
