@@ -430,6 +430,19 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'How fast stored layers are held against their digests, each about once a week; 0: never.',
   },
   {
+    key: 'registryReadOnly',
+    kind: 'boolean',
+    fallback: false,
+    help: 'Refuse pushes and deletions in the registry (405), for as long as it lasts.',
+  },
+  {
+    key: 'registryNotifications',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^https?:\/\/\S+$/, 'http:// or https:// addresses'),
+    help: 'Who is told of pushes and deletions, in the envelope of distribution; `http://user:password@…` for a log-in.',
+  },
+  {
     key: 'tls.services',
     kind: 'text',
     fallback: 'none',

@@ -102,6 +102,9 @@ export interface Config {
   imageStores: string
   /** How fast stored blobs are held against their digests; 0: never. */
   scrubMiBPerSecond: number
+  registryReadOnly: boolean
+  /** URLs that are told of pushes and deletions. */
+  registryNotifications: string
   /** Which APIs are also spoken over TLS, and with whose certificate; without one, from an authority of our own. */
   tls: { services: 'none' | 'registry' | 'all'; certificate: string; key: string }
   /** What imports may fetch for tenants. */

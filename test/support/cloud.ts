@@ -220,6 +220,8 @@ const base: Config = {
   storageConfig: '',
   imageStores: '',
   scrubMiBPerSecond: 8,
+  registryReadOnly: false,
+  registryNotifications: '',
   tls: { services: 'none', certificate: '', key: '' },
   imageImport: testConfig.imageImport,
   faults: false,

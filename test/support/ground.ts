@@ -119,6 +119,8 @@ export const testConfig: Config = {
   storageConfig: '',
   imageStores: '',
   scrubMiBPerSecond: 8,
+  registryReadOnly: false,
+  registryNotifications: '',
   tls: { services: 'none', certificate: '', key: '' },
   imageImport: {
     allowedSchemes: 'http,https',

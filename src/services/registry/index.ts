@@ -17,6 +17,7 @@ import { collect, recover, survey } from './logic/garbage.ts'
 import { adopt, keep } from './logic/keeping.ts'
 import { createTokens, loadKey } from './logic/tokens.ts'
 import { garbageReconciler } from './reconcile/garbage.ts'
+import { notificationLoop, notificationReconciler } from './reconcile/notifications.ts'
 import { scrubLoop, scrubReconciler } from './reconcile/scrub.ts'
 import { registryFault } from './routes/fault.ts'
 import { repositoryRoutes } from './routes/repositories.ts'
@@ -110,6 +111,10 @@ export async function createRegistry(
     receiving: new Set(),
     sizeMaxBytes: config.imageSizeMaxBytes,
     scrubBytesPerSecond: config.scrubMiBPerSecond * 1024 * 1024,
+    readOnly: config.registryReadOnly,
+    notify: config.registryNotifications.split(/[\s,]+/).filter((url) => url !== ''),
+    url: urlOf(config, 'registry'),
+    noted: () => ground.nudge(notificationLoop),
   }
   const app = createApp({
     service: 'registry',
@@ -126,7 +131,7 @@ export async function createRegistry(
   return {
     name: 'registry',
     app,
-    loops: [garbageReconciler(deps), scrubReconciler(deps)],
+    loops: [garbageReconciler(deps), scrubReconciler(deps), notificationReconciler(deps)],
     async start() {
       const dropped = await recover(deps)
       if (dropped > 0) log.info({ dropped }, 'forgot chunks that an earlier process was receiving')

@@ -20,6 +20,12 @@ async function registry(t: TestContext) {
     answer(await fetch(`${url}/token?service=registry${query}`, { headers: { authorization: basic(user, password) } }))
   const post = async (form: Record<string, string>) =>
     answer(await fetch(`${url}/token`, { method: 'POST', body: new URLSearchParams(form) }))
+  /** As Skopeo and Podman send it: without a length. */
+  const postChunked = async (form: Record<string, string>) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const body = new Blob([new URLSearchParams(form).toString()]).stream()
+    return answer(await fetch(`${url}/token`, { method: 'POST', headers, body, duplex: 'half' }))
+  }
   const call = async (method: string, path: string, token: string, body?: string) =>
     answer(
       await fetch(url + path, {
@@ -28,7 +34,7 @@ async function registry(t: TestContext) {
         ...(body ? { body } : {}),
       }),
     )
-  return { ...cloud, logIn, post, call }
+  return { ...cloud, logIn, post, postChunked, call }
 }
 
 const access = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).access
@@ -60,7 +66,7 @@ test('who logs in gets of what they ask for what they may have', async (t) => {
 })
 
 test('a refresh token stands for the password until that is changed', async (t) => {
-  const { logIn, post, call, as } = await registry(t)
+  const { logIn, post, postChunked, call, as } = await registry(t)
   const { body } = await logIn('demo', 'demo-password', '&offline_token=true&client_id=docker')
   const { refresh_token: refresh } = body
   assert.equal(typeof refresh, 'string')
@@ -68,6 +74,8 @@ test('a refresh token stands for the password until that is changed', async (t) 
   const form = { grant_type: 'refresh_token', refresh_token: refresh, scope: 'repository:demo/app:push,pull' }
   const renewed = await post(form)
   assert.deepEqual([renewed.status, renewed.body.refresh_token], [200, refresh])
+  assert.equal((await postChunked(form)).status, 200)
+  assert.equal((await postChunked({ ...form, more: 'x'.repeat(70_000) })).status, 413)
   assert.equal((await call('POST', '/v2/demo/app/blobs/uploads/', renewed.body.token)).status, 202)
   assert.equal((await logIn('demo', refresh)).status, 200, 'for clients that know no refresh tokens')
   const { status, body: told } = await post({ ...form, refresh_token: `${refresh}x` })

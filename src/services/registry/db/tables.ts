@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Migration } from '../../../platform/db/database.ts'
+import { eventMigration } from './events.ts'
 import { scrubMigration } from './scrubs.ts'
 
 /** A blob as one repository has it: a range of a stored file. Every repository has rows of its own. */
@@ -177,4 +178,5 @@ export const migrations: readonly Migration[] = [
     },
   },
   scrubMigration,
+  eventMigration,
 ]

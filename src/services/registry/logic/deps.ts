@@ -88,4 +88,12 @@ export interface Deps {
   sizeMaxBytes: number
   /** How fast stored blobs are held against their digests; 0: never. */
   scrubBytesPerSecond: number
+  /** Nothing may be pushed or deleted. */
+  readOnly: boolean
+  /** Who is told of pushes: URLs. */
+  notify: readonly string[]
+  /** Our own, in what they are told. */
+  url: string
+  /** After the commit of something that is to be told. */
+  noted(): void
 }

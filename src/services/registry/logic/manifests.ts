@@ -1,7 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
-import type { Context } from '../../../platform/auth/context.ts'
 import type { Db } from '../../../platform/db/database.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import * as pushed from '../db/pushed.ts'
@@ -10,6 +9,7 @@ import * as tagRows from '../db/tags.ts'
 import type { ContainerImage, Deps } from './deps.ts'
 import { algorithmOf, checkedDigest, digestOf, digestPattern } from './digests.ts'
 import { type Repository, tagPattern } from './names.ts'
+import { note, type Origin } from './notifications.ts'
 import { refusals } from './refusals.ts'
 
 /** Larger manifests exist nowhere. Source: OCI distribution specification 1.1, "Pushing Manifests". */
@@ -56,12 +56,13 @@ export interface Put {
  */
 export async function put(
   deps: Deps,
-  ctx: Context,
+  origin: Origin,
   repository: Repository,
   reference: string,
   sent: { bytes: Buffer; mediaType: string },
 ): Promise<Put> {
   const { database, clock, images } = deps
+  const { ctx } = origin
   const isDigest = reference.includes(':')
   if (!isDigest && !tagPattern.test(reference)) throw refusals.manifestInvalid(`no tag: ${reference.slice(0, 200)}`)
   const digest = digestOf(isDigest ? algorithmOf(checkedDigest(reference)) : 'sha256', sent.bytes)
@@ -73,12 +74,16 @@ export async function put(
   await database.write(async (trx) => {
     await allThere(trx, repository.key, parsed)
     await pushed.putManifest(trx, repository.key, manifest, parsed)
+    const { mediaType } = parsed
+    const what = { digest, mediaType, size: sent.bytes.length, tag: isDigest ? null : reference }
+    await note(deps, trx, origin, { action: 'push', repository: repository.path, ...what })
     if (isDigest) return
     const { owner, key, name } = repository
     await tagRows.put(trx, key, reference, digest, clock.now())
     await images.tagged(trx, { ctx, owner, repository: key, name, tag: reference, digest, image })
   })
   faultPoint('registry.manifest.committed')
+  deps.noted()
   if (image) images.settled()
   return { digest, subject: parsed.subject }
 }
@@ -213,17 +218,22 @@ function configOf(bytes: Buffer): Static<typeof ImageConfig> | null {
 }
 
 /** Removes a tag and its image, or a manifest with all its tags. @throws CloudError MANIFEST_UNKNOWN */
-export async function remove(deps: Deps, ctx: Context, { key }: Repository, reference: string): Promise<void> {
+export async function remove(deps: Deps, origin: Origin, { key, path }: Repository, reference: string): Promise<void> {
   const { database, images } = deps
+  const { ctx } = origin
+  const gone = { action: 'delete', repository: path, mediaType: null, size: null } as const
   await database.write(async (trx) => {
     if (!reference.includes(':')) {
       if (!(await tagRows.remove(trx, key, reference))) throw refusals.manifestUnknown(reference)
       await images.untagged(trx, ctx, key, reference)
+      await note(deps, trx, origin, { ...gone, digest: null, tag: reference })
       return
     }
     if (!(await repositories.findManifest(trx, key, checkedDigest(reference))))
       throw refusals.manifestUnknown(reference)
     for (const tag of await pushed.removeManifest(trx, key, reference)) await images.untagged(trx, ctx, key, tag)
+    await note(deps, trx, origin, { ...gone, digest: reference, tag: null })
   })
   faultPoint('registry.manifest.removed')
+  deps.noted()
 }

@@ -19,6 +19,7 @@ export const refusals = {
     new CloudError('badRequest', `blob upload invalid: ${why}`, { type: 'BLOB_UPLOAD_INVALID' }),
   sizeInvalid: (why: string) => new CloudError('badRequest', why, { type: 'SIZE_INVALID' }),
   digestInvalid: (why: string) => new CloudError('badRequest', `invalid digest: ${why}`, { type: 'DIGEST_INVALID' }),
+  readOnly: () => new CloudError('notAllowed', 'the registry is read-only at present', { type: 'UNSUPPORTED' }),
   denied: () => new CloudError('forbidden', 'requested access to the resource is denied', { type: 'DENIED' }),
   tooLarge: (most: number) =>
     new CloudError('tooLarge', `larger than the ${most} bytes allowed`, { type: 'SIZE_INVALID' }),

@@ -6,7 +6,7 @@ import * as tagRows from '../db/tags.ts'
 import { checkedDigest } from '../logic/digests.ts'
 import * as manifests from '../logic/manifests.ts'
 import { refusals } from '../logic/refusals.ts'
-import { bodyOf, drain, own, page, pageOf, readable, type Visit } from './shared.ts'
+import { bodyOf, drain, originOf, own, page, pageOf, readable, type Visit } from './shared.ts'
 
 /** Source: OCI distribution specification 1.1, "Pulling manifests". */
 export async function sendManifest(visit: Visit, reference: string): Promise<FastifyReply> {
@@ -54,7 +54,10 @@ export async function putManifest(visit: Visit, reference: string): Promise<Fast
     drain(request)
     throw thrown
   })
-  const { digest, subject } = await manifests.put(deps, ctx, repository, reference, { bytes, mediaType })
+  const { digest, subject } = await manifests.put(deps, originOf(request, ctx), repository, reference, {
+    bytes,
+    mediaType,
+  })
   if (subject) reply.header('oci-subject', subject)
   return reply
     .code(201)
@@ -78,7 +81,7 @@ async function bounded(body: Readable, announced: number): Promise<Buffer> {
 /** Source: OCI distribution specification 1.1, "Deleting tags", "Deleting Manifests". */
 export async function deleteManifest(visit: Visit, reference: string): Promise<FastifyReply> {
   const { ctx, ...repository } = await own(visit, 'delete')
-  await manifests.remove(visit.deps, ctx, repository, reference)
+  await manifests.remove(visit.deps, originOf(visit.request, ctx), repository, reference)
   return visit.reply.code(202).send()
 }
 

@@ -5,6 +5,7 @@ import { baseUrl } from '../../../platform/http/links.ts'
 import { type Caller, callerOf, isGranted, mayIn } from '../logic/access.ts'
 import type { Action, Deps } from '../logic/deps.ts'
 import { isImageRepository, locate, type Repository } from '../logic/names.ts'
+import type { Origin } from '../logic/notifications.ts'
 import { refusals } from '../logic/refusals.ts'
 
 /** One request to a repository, its caller known and let in. */
@@ -35,11 +36,22 @@ export function enter(deps: Deps, request: FastifyRequest, reply: FastifyReply, 
 
 /** The repository for changing it. @throws CloudError DENIED, also where there is no such project. */
 export async function own({ deps, caller, path }: Visit, action: Action): Promise<Repository & { ctx: OwnContext }> {
+  if (deps.readOnly) throw refusals.readOnly()
   if (caller.kind === 'engine' || isImageRepository(path)) throw refusals.denied()
   const repository = await locate(deps, caller.ctx, path)
   if (!repository || !mayIn(deps, caller.ctx, action, repository)) throw refusals.denied()
   return { ...repository, ctx: caller.ctx }
 }
+
+/** What a notification says of a request. */
+export const originOf = (request: FastifyRequest, ctx: OwnContext): Origin => ({
+  ctx,
+  address: request.ip,
+  host: request.host,
+  method: request.method,
+  userAgent: String(request.headers['user-agent'] ?? ''),
+})
+
 type OwnContext = Extract<Caller, { kind: 'user' }>['ctx']
 
 /** Where the caller may read: the repository's own rows, or none, and the images found under its name. */

@@ -1,4 +1,3 @@
-import { text } from 'node:stream/consumers'
 import type { FastifyRequest } from 'fastify'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
@@ -64,8 +63,14 @@ export function basicOf(request: FastifyRequest): { user: string; password: stri
   return { user: decoded.slice(0, colon), password: decoded.slice(colon + 1) }
 }
 
+/** Skopeo and Podman send it without saying how long it is. */
 async function formOf(request: FastifyRequest): Promise<string> {
-  if (Number(request.headers['content-length'] ?? maxForm + 1) > maxForm)
-    throw new CloudError('tooLarge', 'the form is too large', { type: 'SIZE_INVALID' })
-  return text(bodyOf(request))
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of bodyOf(request) as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxForm) throw new CloudError('tooLarge', 'the form is too large', { type: 'SIZE_INVALID' })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
