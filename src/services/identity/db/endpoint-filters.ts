@@ -131,3 +131,11 @@ export async function projectIdsWithGroup(db: Db, groupId: string): Promise<stri
     .execute()
   return rows.map((row) => row.project_id)
 }
+
+/** Has any project chosen endpoints? */
+export async function areAny(db: Db): Promise<boolean> {
+  const single = await db.selectFrom('identity_project_endpoints').select('project_id').limit(1).executeTakeFirst()
+  if (single) return true
+  const group = await db.selectFrom('identity_project_endpoint_groups').select('project_id').limit(1).executeTakeFirst()
+  return group !== undefined
+}

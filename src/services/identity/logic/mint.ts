@@ -19,20 +19,24 @@ export interface Minted {
  * other. @throws CloudError kind `notFound` when the project or a role does not exist.
  */
 export async function mint(deps: Deps, { userId, projectId, roles = ['member'], ttlSeconds }: Minted): Promise<string> {
-  const db = deps.database.read
+  const { kept } = deps
   const issuedAtMs = deps.clock.nowMs()
-  const project = must(await projectRows.find(db, projectId), 'project', projectId)
-  const user = await userRows.find(db, userId)
-  const named = await Promise.all(
-    roles.map(async (name) => must(await roleRows.findByName(db, null, name), 'role', name).id),
-  )
-  const all = await roleRows.findAll(db, withImplied(await roleRows.implications(db), named))
+  const found = await kept.get(`project ${projectId}`, (db) => projectRows.find(db, projectId))
+  const project = must(found, 'project', projectId)
+  const user = await kept.get(`anyone ${userId}`, (db) => userRows.find(db, userId))
+  const held = await kept.get(`roles ${JSON.stringify(roles)}`, async (db) => {
+    const named = await Promise.all(
+      roles.map(async (name) => must(await roleRows.findByName(db, null, name), 'role', name).id),
+    )
+    const all = await roleRows.findAll(db, withImplied(await roleRows.implications(db), named))
+    return all.filter((role) => role.domainId === null).map(({ id, name }) => ({ id, name }))
+  })
   return deps.tokens.issue({
     userId,
     userName: user?.name ?? userId, // a server may outlive the user who made it
     userDomainId: user?.domainId ?? project.domainId ?? project.id,
     scope: { kind: 'project', id: project.id, name: project.name, domainId: project.domainId ?? project.id },
-    roles: all.filter((role) => role.domainId === null).map(({ id, name }) => ({ id, name })),
+    roles: held,
     methods: ['berth'],
     auditIds: [newAuditId()],
     issuedAtMs,

@@ -56,7 +56,10 @@ async function effective(
   wanted: Wanted,
   targets: readonly assignmentRows.Target[] | undefined,
 ): Promise<Listed[]> {
+  const implications = await roleRows.implications(db)
+  const { roleId } = wanted
   const granted = await assignmentRows.list(db, {
+    ...(roleId ? { roleIds: implying(implications, roleId) } : {}),
     ...(wanted.userId ? { actors: await actorsOf(db, wanted.userId) } : {}),
     ...(targets ? { targets: await andAbove(db, targets) } : {}),
   })
@@ -73,7 +76,6 @@ async function effective(
           viaGroupId: each.actor.id,
         })),
   )
-  const implications = await roleRows.implications(db)
   const all = ofUsers.flatMap((each) => [
     each,
     ...withImplied(implications, [each.roleId])
@@ -91,6 +93,12 @@ async function effective(
       (wanted.inherited === undefined || wanted.inherited === (each.viaTarget !== undefined)),
   )
 }
+
+/** The role, and those that imply it, directly or not. */
+const implying = (implications: ReadonlyMap<string, readonly string[]>, roleId: string): string[] => [
+  roleId,
+  ...[...implications.keys()].filter((id) => id !== roleId && withImplied(implications, [id]).includes(roleId)),
+]
 
 /** The targets, and those above from which something may be inherited. */
 async function andAbove(db: Db, targets: readonly assignmentRows.Target[]): Promise<assignmentRows.Target[]> {

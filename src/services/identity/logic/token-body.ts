@@ -1,6 +1,7 @@
 import type { Claims, Federation } from '../../../platform/auth/token-codec.ts'
 import { isoOf } from '../../../platform/clock.ts'
 import type { Db } from '../../../platform/db/database.ts'
+import * as filterRows from '../db/endpoint-filters.ts'
 import * as groupRows from '../db/groups.ts'
 import * as projectRows from '../db/projects.ts'
 import * as serviceProviderRows from '../db/service-providers.ts'
@@ -47,7 +48,7 @@ export async function tokenBody(
     body.is_domain = now?.isDomain ?? false
   }
   body.roles = claims.roles
-  if (withCatalog) body.catalog = JSON.parse(await catalogText(kept, claims))
+  if (withCatalog) body.catalog = JSON.parse(await catalogText({ kept }, claims))
   return body
 }
 
@@ -59,26 +60,32 @@ export async function tokenText(
 ): Promise<string> {
   const text = JSON.stringify({ token: await tokenBody(deps, claims, false) })
   if (!withCatalog || !claims.scope) return text
-  return `${text.slice(0, -2)},"catalog":${await catalogText(deps.kept, claims)}}}`
+  return `${text.slice(0, -2)},"catalog":${await catalogText(deps, claims)}}}`
 }
 
-/** Where no URL has the user's id in it, a project's users share it; where none has the project's, all of them. */
-async function catalogText(kept: Deps['kept'], { scope, userId }: Claims): Promise<string> {
+/**
+ * Where no URL has anybody's id in it and no project has chosen its endpoints, all projects share one text; where no URL
+ * has the user's, a project's users do.
+ */
+async function catalogText({ kept }: Pick<Deps, 'kept'>, { scope, userId }: Claims): Promise<string> {
   const projectId = scope?.kind === 'project' ? scope.id : null
-  const anyones = await kept.get(`catalog ${projectId}`, async (db) => {
-    const text = JSON.stringify(await catalogFor(db, projectId, anyone))
-    if (text.includes(anyone)) return null
-    if (text !== lastText) lastText = text
-    return lastText
-  })
-  const own = async () =>
-    kept.get(`catalog ${projectId} ${userId}`, async (db) => JSON.stringify(await catalogFor(db, projectId, userId)))
-  return anyones ?? (await own())
+  const textFor = async (db: Db, project: string | null, user: string) => {
+    const text = JSON.stringify(await catalogFor(db, project, user))
+    return text.includes(anyone) ? null : text
+  }
+  const everyones = await kept.get(`catalog of ${projectId === null ? 'no' : 'any'} project`, async (db) =>
+    (await filterRows.areAny(db)) ? null : await textFor(db, projectId && anyone, anyone),
+  )
+  if (everyones !== null) return everyones
+  const projects = await kept.get(`catalog of ${projectId}`, (db) => textFor(db, projectId, anyone))
+  if (projects !== null) return projects
+  return await kept.get(`catalog of ${projectId} ${userId}`, async (db) =>
+    JSON.stringify(await catalogFor(db, projectId, userId)),
+  )
 }
 
-/** Stands for the user's id; nobody's is like it. */
+/** Stands for an id; nobody's is like it. */
 const anyone = '\u{f8ff}anyone'
-let lastText = ''
 
 /** Source: Identity API reference, "OS-FEDERATION: request an unscoped token". */
 async function federatedUser(db: Db, user: object, { idpId, protocolId, groupIds }: Federation): Promise<object> {

@@ -8,6 +8,7 @@ import { trusts } from './0006-trusts.ts'
 import { passwords } from './0007-passwords.ts'
 import { version } from './0008-version.ts'
 import { federation } from './0009-federation.ts'
+import { lookups } from './0010-lookups.ts'
 
 /** In order, and never edited once released. */
 export const migrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   passwords,
   version,
   federation,
+  lookups,
 ]
