@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import * as containers from '../machine/docker/containers.ts'
 import { openEngine } from '../machine/docker/engine.ts'
 import * as images from '../machine/docker/images.ts'
+import * as volumes from '../machine/docker/volumes.ts'
 import { CloudError } from '../platform/errors.ts'
 import { type Call, configOf } from './call.ts'
 import { stopServices } from './down.ts'
@@ -68,6 +69,9 @@ async function emptyEngine(socket: string, cloudId: string, registryHost?: strin
       for (const { Id } of await containers.list(engine, [`${cloudLabel}=${cloudId}`], signal)) {
         await containers.remove(engine, Id, signal)
         count++
+      }
+      for (const name of await volumes.list(engine, `${cloudLabel}=${cloudId}`, signal)) {
+        await volumes.remove(engine, name, signal)
       }
     }
     await removeEverything(cloudId, { engine, removeContainers })

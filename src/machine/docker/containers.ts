@@ -65,7 +65,9 @@ export interface Container {
     FinishedAt: string
   }
   Config: { Tty: boolean; StopSignal?: string; Labels: Readonly<Record<string, string>> | null }
-  HostConfig: Required<Pick<Size, 'Memory' | 'MemorySwap' | 'NanoCpus' | 'CpuShares' | 'CpusetCpus'>>
+  HostConfig: Required<Pick<Size, 'Memory' | 'MemorySwap' | 'NanoCpus' | 'CpuShares' | 'CpusetCpus'>> & {
+    Binds?: readonly string[] | null
+  }
   NetworkSettings: { Networks: Readonly<Record<string, JoinedNetwork>> | null }
   /** Where its layers are on the machine, in the storage driver's own words. */
   GraphDriver?: { Name: string; Data: Readonly<Record<string, string>> | null }

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { temporaryDirectory } from '../../../../test/support/databases.ts'
 import { startEngine } from '../../../../test/support/engine.ts'
 import * as containers from '../../../machine/docker/containers.ts'
+import { exec } from '../../../machine/docker/exec.ts'
 import * as images from '../../../machine/docker/images.ts'
 import * as networks from '../../../machine/docker/networks.ts'
 import type { ServerOrder } from '../messages.ts'
@@ -137,6 +138,32 @@ test('servers on an engine', async (t) => {
     await ensure({ ...order, wish: 'absent' })
     const { Volumes } = await engine.json<{ Volumes: object[] }>('GET', '/volumes', { signal })
     assert.deepEqual(Volumes ?? [], [])
+  })
+
+  await t.test("root's password is set with the image's own tools, and refused where there are none", async () => {
+    const accounts =
+      'mkdir -p /etc; echo root:x:0:0:root:/root:/bin/sh > /etc/passwd; echo root:*:1:::::: > /etc/shadow'
+    const order = anOrder(image, { command: ['sh', '-c', `${accounts}; echo ready; sleep 1000`] })
+    await ensure(order)
+    while (!(await driver.console(order.serverId, null, signal)).includes('ready'));
+    await driver.setPassword(order.serverId, "it's $ecret", signal)
+    const { output } = await exec(
+      engine,
+      containerName(order.serverId),
+      { command: ['cat', '/etc/shadow'], environment: [], user: '0' },
+      signal,
+    )
+    assert.match(output, /^root:\$\d\$[^:]{20,}:/)
+    await ensure({ ...order, wish: 'paused' })
+    await assert.rejects(driver.setPassword(order.serverId, 'x', signal), { kind: 'conflict' })
+    await ensure({ ...order, wish: 'absent' })
+    const bare = anOrder(image)
+    await ensure(bare)
+    await assert.rejects(driver.setPassword(bare.serverId, 'x', signal), {
+      kind: 'conflict',
+      message: /could not be set/,
+    })
+    await ensure({ ...bare, wish: 'absent' })
   })
 
   await t.test('a snapshot boots with what was written, and carries no label of ours', async (t) => {

@@ -10,9 +10,9 @@ import type { ConfigDrives } from './config-drives.ts'
 import { containerName, containerSpec, dockerNetworks, type EngineLimits, sizeOf } from './container-spec.ts'
 import { absent, type EnsureOptions, type Seen, StepFailed } from './driver.ts'
 import type { Images } from './images.ts'
-import { buildOf, halfMade, isImageAbsent, isNetworkAbsent } from './judgements.ts'
-import { rewire, rewiringOf } from './nics.ts'
-import { ensureVolume, removeVolume, rescueName, rescueOrder } from './rescue.ts'
+import { buildOf, failureOf, halfMade, isImageAbsent, isNetworkAbsent } from './judgements.ts'
+import { portsReady, rewire, rewiringOf } from './nics.ts'
+import { ensureVolume, removeRescue, rescueName, rescueOrder } from './rescue.ts'
 import { findOurs, heedsStop, type Ours, seenOf, startedAtOf } from './seen.ts'
 
 export interface EnsureDeps {
@@ -130,9 +130,7 @@ class Way {
     const { serverId } = this.order
     const found = await findOurs(engine, cloudId, serverId, this.signal, rescueName(serverId))
     this.step = 'compute.rescue.ended'
-    if (found) await containers.remove(engine, found.container.Id, changing())
-    faultPoint('compute.rescue.ended')
-    await removeVolume(engine, serverId, changing())
+    await removeRescue(engine, serverId, found?.container.Id ?? null, changing)
   }
 
   /** Wanted running or paused; the container is there and has run before. */
@@ -149,6 +147,7 @@ class Way {
     }
     if (reboot || !Running) {
       await this.plugged()
+      await this.ensureResolvConf(found)
       await this.start(found.Id)
     }
     const isPaused = Paused && !reboot
@@ -270,14 +269,14 @@ class Way {
     await this.waitForPlug(this.signal)
   }
 
-  private async waitForPlug(signal: AbortSignal): Promise<void> {
-    const { ports } = this.order
-    if (ports.length === 0) return
-    await this.options.plug.ready(
-      ports.map((port) => port.portId),
-      dockerNetworks(ports).map(({ name }) => name),
-      signal,
-    )
+  /** What is bound into the container must be there when it starts; it went with the server's last NIC, if that was taken. */
+  private async ensureResolvConf({ HostConfig }: containers.Container): Promise<void> {
+    const bound = HostConfig.Binds?.some((bind) => bind.endsWith(':/etc/resolv.conf'))
+    if (bound) await this.options.plug.resolvConf?.(this.order.serverId)
+  }
+
+  private waitForPlug(signal: AbortSignal): Promise<void> {
+    return portsReady(this.order.ports, this.options.plug, signal)
   }
 
   private async remove(id: string | null): Promise<Seen> {
@@ -308,16 +307,5 @@ class Way {
     const asOfMs = systemClock.nowMs()
     const container = await containers.inspect(this.deps.engine, id, this.signal)
     return seenOf(this.deps.engine, this.order.serverId, { container, asOfMs }, this.signal)
-  }
-}
-
-/** The plug failed first and took the rest with it: that is the news. */
-async function failureOf(plugged: Promise<void>, otherwise: unknown, way: { step: string }): Promise<unknown> {
-  try {
-    await plugged
-    return otherwise
-  } catch (thrown) {
-    way.step = 'compute.create.connected'
-    return thrown
   }
 }

@@ -15,3 +15,14 @@ export const isImageAbsent = (thrown: unknown): boolean =>
 
 export const isNetworkAbsent = (thrown: unknown): boolean =>
   thrown instanceof CloudError && thrown.kind === 'notFound' && /network .*not found/i.test(thrown.message)
+
+/** The plug failed first and took the rest with it: that is the news. */
+export async function failureOf(plugged: Promise<void>, otherwise: unknown, way: { step: string }): Promise<unknown> {
+  try {
+    await plugged
+    return otherwise
+  } catch (thrown) {
+    way.step = 'compute.create.connected'
+    return thrown
+  }
+}

@@ -4,6 +4,7 @@ import * as networks from '../../../machine/docker/networks.ts'
 import { faultPoint } from '../../../platform/faults.ts'
 import type { ServerOrder } from '../messages.ts'
 import { dockerNetworks } from './container-spec.ts'
+import type { Plug } from './driver.ts'
 
 /** The Engine's network of a container without NICs; one that is on it can be on no other. */
 const noNetwork = 'none'
@@ -30,6 +31,14 @@ export function rewiringOf(found: containers.Container, ports: ServerOrder['port
 
 const same = (a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean =>
   Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([key, value]) => b[key] === value)
+
+/** Resolves when the data path knows the ports, and the Engine their networks. */
+export async function portsReady(ports: ServerOrder['ports'], plug: Plug, signal: AbortSignal): Promise<void> {
+  if (ports.length === 0) return
+  const ids = ports.map((port) => port.portId)
+  const names = dockerNetworks(ports).map(({ name }) => name)
+  await plug.ready(ids, names, signal)
+}
 
 /** Running or not: the Engine plugs into a container that runs, and remembers it for one that does not. */
 export async function rewire(

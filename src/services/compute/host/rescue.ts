@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type * as containers from '../../../machine/docker/containers.ts'
+import * as containers from '../../../machine/docker/containers.ts'
 import type { Engine } from '../../../machine/docker/engine.ts'
 import * as volumes from '../../../machine/docker/volumes.ts'
 import { CloudError } from '../../../platform/errors.ts'
+import { faultPoint } from '../../../platform/faults.ts'
 import type { ServerOrder } from '../messages.ts'
 import { cloudLabel, containerName, serverLabel } from './container-spec.ts'
 
@@ -48,8 +49,17 @@ export async function ensureVolume(
   return `${Name}:${place}:nocopy`
 }
 
-export const removeVolume = (engine: Engine, serverId: string, signal: AbortSignal): Promise<void> =>
-  volumes.remove(engine, volumeName(serverId), signal)
+/** Takes away the rescue's container, if there is one, and what it was given. Repeatable. */
+export async function removeRescue(
+  engine: Engine,
+  serverId: string,
+  containerId: string | null,
+  changing: () => AbortSignal,
+): Promise<void> {
+  if (containerId !== null) await containers.remove(engine, containerId, changing())
+  faultPoint('compute.rescue.ended')
+  await volumes.remove(engine, volumeName(serverId), changing())
+}
 
 /**
  * A mount's options must fit into a page, which the long names of some thirty layers fill. The driver has short links to

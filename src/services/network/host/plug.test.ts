@@ -114,6 +114,26 @@ test('plugging servers in', async (t) => {
     },
   )
 
+  await t.test('a NIC for a server that runs, and away again', async () => {
+    const own = subnet('10.30.0.0/24', '10.30.0.1')
+    const { networkId: other } = await cloud.network({ subnets: [own] })
+    const neighbour = await cloud.port({ networkId: other, fixedIps: at([own, '10.30.0.3']), portSecurity: false })
+    const second = await cloud.server([{ portId: neighbour.portId, networkId: other }])
+    const fixedIps = at([own, '10.30.0.4'])
+    const hot = await cloud.port({ networkId: other, fixedIps, securityGroupIds: [groupId], defaultRoute: false })
+    const DriverOpts = { 'io.berth.port': hot.portId, 'io.berth.nic': '1' }
+    const name = `qnet001-${other}`
+    await cloud.plug().ready([hot.portId], [name], soon())
+    await networks.connect(engine.engine, name, watcher.id, { DriverOpts }, soon())
+    assert.match((await watcher.run(['ip', '-4', '-oneline', 'address'])).output, /eth1\s+inet 10\.30\.0\.4\/24/)
+    assert.equal(await watcher.reaches('10.30.0.3'), true)
+    assert.equal(await second.reaches('10.30.0.4'), false, 'its rules let nobody in')
+    assert.match((await watcher.run(['ip', 'route', 'show', 'default'])).output, /^default via 10\.0\.0\.1 dev eth0/)
+    await networks.disconnect(engine.engine, name, watcher.id, soon())
+    assert.doesNotMatch((await watcher.run(['ip', '-oneline', 'link'])).output, /eth1/)
+    await containers.remove(engine.engine, second.id, soon())
+  })
+
   const moving = await port(at([range, '10.0.0.6']))
   const seen = (state: string) => cloud.reported((r) => r.kind === 'port' && r.id === moving && r.state === state)
   await t.test('a server that restarts regains its NIC; control hears of both', async () => {
