@@ -41,11 +41,24 @@ async function faultPoints(): Promise<string[]> {
   return [...new Set(points)].filter((point) => !elsewhere.test(point)).sort()
 }
 
-type Operation = 'create' | 'delete' | 'reboot' | 'snapshot' | 'upload' | 'image-delete'
+type Operation =
+  | 'create'
+  | 'delete'
+  | 'reboot'
+  | 'snapshot'
+  | 'upload'
+  | 'image-delete'
+  | 'attach'
+  | 'detach'
+  | 'rescue'
+  | 'unrescue'
 
 /** The operation that passes a fault point, by the point's name. */
 function operationOf(point: string): Operation {
   if (/\.action\./.test(point)) return 'reboot'
+  if (/attach|interface/.test(point)) return 'attach'
+  if (/detach/.test(point)) return 'detach'
+  if (/rescue/.test(point)) return /ended/.test(point) ? 'unrescue' : 'rescue'
   if (/^image\.upload/.test(point)) return 'upload'
   if (/^image\.delete/.test(point)) return 'image-delete'
   if (/snapshot/.test(point)) return 'snapshot'
@@ -91,6 +104,10 @@ describe('killed anywhere', { concurrency: 1 }, async () => {
     assert.equal(made.status, 202, JSON.stringify(made.body))
     return made.body.server.id
   }
+  const interfaces = async (id: string | null) => {
+    const path = `/servers/${id}/os-interface`
+    return (await api.get<{ interfaceAttachments: { port_id: string }[] }>('compute', path)).interfaceAttachments
+  }
   async function upload(): Promise<number> {
     const image = { name: 'crash', container_format: 'docker', disk_format: 'raw' }
     const made = await api.call<{ id: string }>('POST', 'image', '/images', image)
@@ -113,7 +130,8 @@ describe('killed anywhere', { concurrency: 1 }, async () => {
     const wanted = new Set((await servers()).filter((s) => s.status !== 'ERROR').map((s) => s.id))
     const all = new Set((await servers()).map((s) => s.id))
     const names = (await berth.docker('ps', '-a', '--format', '{{.Names}}')).split('\n').filter(Boolean)
-    for (const name of names) if (!all.has(name.replace('nova-', ''))) found.push(`container ${name}`)
+    for (const name of names)
+      if (!all.has(name.replace('nova-', '').replace('-rescue', ''))) found.push(`container ${name}`)
     for (const id of wanted) if (!names.includes(`nova-${id}`)) found.push(`missing container ${id}`)
     const { ports } = await api.get<{ ports: Port[] }>('network', '/ports')
     for (const port of ports) {
@@ -154,6 +172,18 @@ describe('killed anywhere', { concurrency: 1 }, async () => {
         return action({ reboot: { type: 'HARD' } })
       case 'snapshot':
         return action({ createImage: { name: 'crash' } })
+      case 'attach': {
+        const body = { interfaceAttachment: { net_id: networkId } }
+        return (await api.call('POST', 'compute', `/servers/${victim}/os-interface`, body)).status
+      }
+      case 'detach': {
+        const [nic] = await interfaces(victim)
+        return (await api.call('DELETE', 'compute', `/servers/${victim}/os-interface/${nic?.port_id}`)).status
+      }
+      case 'rescue':
+        return action({ rescue: null })
+      case 'unrescue':
+        return action({ unrescue: null })
       case 'upload':
         return upload()
       case 'image-delete': {
@@ -169,6 +199,11 @@ describe('killed anywhere', { concurrency: 1 }, async () => {
     const crash = (await images()).filter(({ name }) => name === 'crash')
     if (operation === 'create') assert.equal(named.length, 1, 'the server was asked for, and is there')
     if (operation === 'delete') assert.equal(named.length, 0, 'the server was to go, and is gone')
+    const status = named.find(({ id }) => id === victim)?.status
+    if (operation === 'attach') assert.equal((await interfaces(victim)).length, 2, 'a NIC was asked for, and is there')
+    if (operation === 'detach') assert.equal((await interfaces(victim)).length, 0, 'the NIC was to go, and is gone')
+    if (operation === 'rescue') assert.equal(status, 'RESCUE')
+    if (operation === 'unrescue') assert.equal(status, 'ACTIVE')
     if (operation === 'reboot') assert.equal(named.find(({ id }) => id === victim)?.status, 'ACTIVE')
     // An image whose bytes never came is for its owner to fill or delete.
     if (operation === 'upload') assert.equal(crash.length, 1, 'the image was made, and is there')
@@ -180,7 +215,7 @@ describe('killed anywhere', { concurrency: 1 }, async () => {
       const open = (await servers()).filter(
         (s) =>
           s['OS-EXT-STS:task_state'] !== null ||
-          !(s.status === 'ACTIVE' || (s.status === 'ERROR' && s.fault !== undefined)),
+          !(s.status === 'ACTIVE' || s.status === 'RESCUE' || (s.status === 'ERROR' && s.fault !== undefined)),
       )
       return open.length === 0
     })
@@ -207,7 +242,12 @@ describe('killed anywhere', { concurrency: 1 }, async () => {
   }
 
   async function prepare(operation: Operation): Promise<string | null> {
-    const prepared = ['delete', 'snapshot', 'reboot'].includes(operation) ? await create('victim') : null
+    const made = !['create', 'upload', 'image-delete'].includes(operation)
+    const prepared = made ? await create('victim') : null
+    if (operation === 'unrescue') {
+      await atRest()
+      await act('rescue', prepared)
+    }
     if (operation === 'image-delete') await upload()
     await atRest()
     return prepared
