@@ -96,6 +96,10 @@ export function createNetwork(
     // A bulk create of a thousand ports.
     bodyLimit: 1_048_576,
   })
+  // Neutron takes a body that says nothing of its kind for JSON, and clients rely on that.
+  app.addHook('onRequest', async ({ headers }) => {
+    if (headers['content-length'] !== undefined) headers['content-type'] ??= 'application/json'
+  })
   versionRoutes(app)
   extensionRoutes(app)
   networkRoutes(app, deps)

@@ -150,7 +150,10 @@ export const networkPolicy: Rules = {
   ),
 
   get_policy: any(adminOrReader, 'rule:shared_qos_policy'),
-  ...forAll(['create_policy', 'update_policy', 'delete_policy', 'get_rule_type'], admin),
+  ...forAll(['create_policy', 'update_policy', 'delete_policy'], admin),
+  get_rule_type: 'role:reader',
+  // Upstream asks no rule for tags; whoever has the policy may set them.
+  'update_policy:tags': adminOrMember,
   ...forAll(
     ['policy', 'alias'].flatMap((way) =>
       ['bandwidth_limit_rule', 'dscp_marking_rule'].flatMap((noun) =>

@@ -79,6 +79,16 @@ const written: is.Parse<string> = (value) => {
   return is.cidr(value)
 }
 export const addressList = is.list(written, 'subnet')
+/** To take one away, its bare address will do. */
+export const addressesToRemove = is.list(
+  (value) =>
+    is.cidr(
+      typeof value === 'string' && !value.includes('/')
+        ? `${is.ipAddress(value)}/${value.includes(':') ? 128 : 32}`
+        : value,
+    ),
+  'subnet',
+)
 
 /** Source: Network API reference, "Address groups". */
 export const addressGroup: Resource = {

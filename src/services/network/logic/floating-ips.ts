@@ -121,10 +121,13 @@ export async function update(
 ): Promise<floatingRows.FloatingIpRow> {
   const row = await deps.database.write(async (trx) => {
     const before = await get(trx, id)
+    // Only a word on the description leaves the association alone; nothing at all, as upstream has it, ends it.
+    const blank = Object.keys(changes).length === 0
     const wish =
-      changes.port_id === undefined && before.port_id !== null ? { ...changes, port_id: before.port_id } : changes
-    // Only a word on the description leaves the fixed address alone.
-    const same = changes.port_id === undefined && changes.fixed_ip_address === undefined
+      !blank && changes.port_id === undefined && before.port_id !== null
+        ? { ...changes, port_id: before.port_id }
+        : changes
+    const same = !blank && changes.port_id === undefined && changes.fixed_ip_address === undefined
     if (!same && (await forwardingRows.ofFloatingIps(trx, [id])).length > 0) throw inUseByForwarding(id)
     const to = same ? before : await associationOf(trx, ctx, before, wish)
     const moves = to.router_id !== before.router_id || to.fixed_ip_address !== before.fixed_ip_address
@@ -161,8 +164,7 @@ async function associationOf(
     return nowhere
   }
   const port = await portRows.find(trx, wish.port_id)
-  const visible = port && (ctx.isAdmin || port.project_id === ctx.projectId)
-  if (!port || !visible) throw portNotFound(wish.port_id)
+  if (!port) throw portNotFound(wish.port_id)
   if (port.project_id !== row.project_id && !ctx.isAdmin) {
     throw badFloatingIp(
       `Cannot process floating IP association with Port ${port.id}, since that port is owned by a different tenant`,

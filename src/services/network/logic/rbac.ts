@@ -1,8 +1,10 @@
-import type { Db } from '../../../platform/db/database.ts'
+import type { Db, Trx } from '../../../platform/db/database.ts'
 import { newId } from '../../../platform/ids.ts'
+import { bump } from '../db/networks.ts'
 import * as rbacRows from '../db/rbac.ts'
 import type { ObjectType, SharingAction } from '../db/sharing-tables.ts'
 import { objectTypes, ownerOf } from '../db/sharing-users.ts'
+import { find as findPool } from '../db/subnet-pools.ts'
 import type { Caller } from './access.ts'
 import { type Accepted, ownerAttributes, type Resource, textColumn } from './attributes.ts'
 import { type Deps, loops } from './deps.ts'
@@ -65,6 +67,8 @@ export async function create(
       const action = values.action as SharingAction
       const row = { id: newId(), project_id, object_type, object_id, action, target_project: target_tenant }
       if (!(await rbacRows.insert(trx, row))) throw duplicate()
+      if (object_type === 'subnetpool') await refuseHiddenScope(trx, object_id, target_tenant)
+      if (object_type === 'network') await bump(trx, object_id)
       if (action === 'access_as_external') await followExternal(trx, object_id)
       made.push(row)
     }
@@ -72,6 +76,14 @@ export async function create(
   })
   deps.nudge(loops.networks)
   return rows
+}
+
+/** A pool is of use only to those who may use its address scope. */
+async function refuseHiddenScope(trx: Trx, poolId: string, target: string): Promise<void> {
+  const scopeId = (await findPool(trx, poolId))?.address_scope_id ?? null
+  if (scopeId === null || (await ownerOf(trx, 'address_scope', scopeId)) === target) return
+  if (await rbacRows.isOpenTo(trx, scopeId, target === '*' ? null : target)) return
+  throw invalidInput(`Project ${target} has no access to address scope ${scopeId} of subnet pool ${poolId}`)
 }
 
 function refuseNonsense({ object_type, action }: NewRbacPolicy): void {
@@ -108,6 +120,7 @@ export async function update(
     const others = await rbacRows.ofObject(trx, before.object_id, before.action)
     if (others.some((other) => other.target_project === target_tenant)) throw duplicate()
     await rbacRows.retarget(trx, id, target_tenant)
+    if (before.object_type === 'network') await bump(trx, before.object_id)
     return { ...before, target_project: target_tenant }
   })
   return row

@@ -39,6 +39,7 @@ export async function setShared(
 export async function withdraw(trx: Trx, policy: rbacRows.RbacRow): Promise<void> {
   await refuseInUse(trx, policy, null)
   await rbacRows.remove(trx, policy.id)
+  if (policy.object_type === 'network') await networkRows.bump(trx, policy.object_id)
   if (policy.action === 'access_as_external') await followExternal(trx, policy.object_id)
 }
 

@@ -4,7 +4,7 @@ import type { App } from '../../../platform/http/app.ts'
 import * as groupRows from '../db/address-groups.ts'
 import * as scopeRows from '../db/address-scopes.ts'
 import * as groups from '../logic/address-groups.ts'
-import { addressGroup, addressList, addressScope } from '../logic/address-plan-resources.ts'
+import { addressesToRemove, addressGroup, addressList, addressScope } from '../logic/address-plan-resources.ts'
 import * as scopes from '../logic/address-scopes.ts'
 import type { Deps } from '../logic/deps.ts'
 import { type Chapter, crud, seenRow, type View } from './crud.ts'
@@ -50,10 +50,10 @@ export function addressGroupRoutes(app: App, deps: Deps): void {
   crud(app, deps, chapter)
 
   const rule = { config: { policy: 'update_address_group', check: 'handler' } as const }
-  async function named(request: FastifyRequest): Promise<{ id: string; addresses: string[] }> {
+  async function named(request: FastifyRequest, parse = addressList): Promise<{ id: string; addresses: string[] }> {
     const { id } = request.params as { id: string }
     request.enforce((await seenRow(request, deps, chapter, id)).target)
-    return { id, addresses: partOf(request.body, 'address_group', 'addresses', addressList) }
+    return { id, addresses: partOf(request.body, 'address_group', 'addresses', parse) }
   }
   app.put('/v2.0/address-groups/:id/add_addresses', rule, async (request) => {
     const { id, addresses } = await named(request)
@@ -61,7 +61,7 @@ export function addressGroupRoutes(app: App, deps: Deps): void {
     return { address_group: (await seenRow(request, deps, chapter, id)).view }
   })
   app.put('/v2.0/address-groups/:id/remove_addresses', rule, async (request) => {
-    const { id, addresses } = await named(request)
+    const { id, addresses } = await named(request, addressesToRemove)
     await groups.changeAddresses(deps, id, (old) => groups.withoutAddresses(id, old, addresses))
     return { address_group: (await seenRow(request, deps, chapter, id)).view }
   })

@@ -29,7 +29,7 @@ export interface Chapter<Row extends { id: string; project_id: string }, New ext
   /** Can be shared by RBAC policies: what those call it. `shared` is then what holds for the caller. */
   sharedAs?: ObjectType
   /** Carries tags, at its own path or at this one. */
-  tagged?: { table: TaggedTable; path?: string }
+  tagged?: { table: TaggedTable; path?: string; rule?: string }
   /** The rows a project sees, where it is not its own and those shared with it; administrators see all. */
   visible?(projectId: string | null): RawBuilder<SqlBool>
   /** Conditions for filters that are no column. */
@@ -68,7 +68,8 @@ export function crud<
     const paging = pagingOf(request, resource)
     const where = filtersOf(request, resource, (name, values) => specialFilter(chapter, name, values, request))
     const { projectId } = request.ctx
-    if (projectId) await chapter.prepare?.(projectId)
+    const about = preparedFor(request)
+    if (about) await chapter.prepare?.(about)
     if (!request.can({}, 'context_is_admin')) where.push(visibleTo(chapter, projectId))
     const markerRow = paging.marker === null ? null : await chapter.find(db, paging.marker)
     if (markerRow === undefined) throw chapter.notFound(paging.marker ?? '')
@@ -109,9 +110,9 @@ export function crud<
   if (update) {
     app.put(one, { config: rule('update') }, async (request) => {
       const id = idOf(request)
+      const { values, named } = acceptUpdate<Changes>(resource, request.body)
       const { target } = await seen(request, chapter, id)
       request.enforce(target)
-      const { values, named } = acceptUpdate<Changes>(resource, request.body)
       enforce(request, chapter, 'update', { ...target, ...values }, named)
       const row = await update(preconditioned(deps, request, chapter, id), request, id, values)
       return { [singular]: (await readable(request, chapter, [row]))[0] ?? {} }
@@ -129,10 +130,19 @@ export function crud<
     tagRoutes(app, deps, {
       ...chapter.tagged,
       path: chapter.tagged.path ?? path,
-      ruleName: ruleNameOf(chapter),
+      readRule: `get_${ruleNameOf(chapter)}`,
+      rule: chapter.tagged.rule ?? `update_${ruleNameOf(chapter)}`,
       targetOf: async (request) => (await seen(request, chapter, idOf(request))).target,
     })
   }
+}
+
+/** Whose things a list is about: an administrator may ask for another project's. */
+function preparedFor(request: FastifyRequest): string | null {
+  const { tenant_id, project_id } = request.query as Record<string, unknown>
+  const named = project_id ?? tenant_id
+  if (typeof named === 'string' && request.can({}, 'context_is_admin')) return named
+  return request.ctx.projectId
 }
 
 /** For routes of a chapter beyond these five. @throws CloudError `notFound` also for what the caller may not see */

@@ -24,7 +24,7 @@ export function qosRoutes(app: App, deps: Deps): void {
     find: qosRows.find,
     notFound: qos.qosPolicyNotFound,
     sharedAs: 'qos_policy',
-    tagged: { table: 'network_qos_policies', path: '/v2.0/policies' },
+    tagged: { table: 'network_qos_policies', path: '/v2.0/policies', rule: 'update_policy:tags' },
     async views(rows) {
       const ids = rows.map((row) => row.id)
       const rules = Map.groupBy(await qosRows.rulesOf(db, ids), (rule) => rule.policy_id)

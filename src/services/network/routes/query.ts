@@ -138,9 +138,9 @@ export function pageLinks(
   const links: { rel: 'next' | 'previous'; href: string }[] = []
   const link = (rel: 'next' | 'previous', changes: Record<string, string | null>) =>
     links.push({ rel, href: baseUrl(request) + withQuery(request, changes) })
-  if (full || reverse) link('next', { marker: ids.at(-1) ?? marker, page_reverse: null })
+  if (full || reverse) link('next', { marker: ids.at(-1) ?? null, page_reverse: null })
   if ((full || !reverse) && (marker !== null || reverse)) {
-    link('previous', { marker: ids[0] ?? marker, page_reverse: 'True' })
+    link('previous', { marker: ids[0] ?? null, page_reverse: 'True' })
   }
   return links
 }

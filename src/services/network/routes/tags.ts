@@ -10,18 +10,19 @@ import { tagList, tagNotFound, tagText } from '../logic/tags.ts'
 interface Tagged {
   table: tagRows.TaggedTable
   path: string
-  /** `update_<this>` is who may tag. */
-  ruleName: string
+  /** Who may read tags, and who may write them. */
+  readRule: string
+  rule: string
   /** What policy judges. @throws CloudError `notFound` */
   targetOf(request: FastifyRequest): Promise<Target>
 }
 
 /** Source: Network API reference, "Tags" (extension `standard-attr-tag`). */
-export function tagRoutes(app: App, deps: Deps, { table, path, ruleName, targetOf }: Tagged): void {
+export function tagRoutes(app: App, deps: Deps, { table, path, readRule, rule, targetOf }: Tagged): void {
   const tags = `${path}/:id/tags`
   const one = `${tags}/:tag`
-  const reading = { config: { policy: `get_${ruleName}`, check: 'handler' } as const }
-  const writing = { config: { policy: `update_${ruleName}`, check: 'handler' } as const }
+  const reading = { config: { policy: readRule, check: 'handler' } as const }
+  const writing = { config: { policy: rule, check: 'handler' } as const }
   const params = (request: FastifyRequest) => request.params as { id: string; tag: string }
 
   /** All changes are of the whole list, so that two at once cannot lose one another's. */
