@@ -179,7 +179,7 @@ export function portFragment(port: PortOrder, mark: number, key: string): Fragme
 
 /**
  * What is done to all that a port sends: its class is written into it, and what exceeds its rate is dropped. (What is
- * sent to it can wait for its turn: `shaping.ts`.)
+ * sent to it can wait for its turn: `shaping.ts`.) The kernel's bucket holds a second's worth besides the burst.
  */
 function shapeFragment({ portId, qos }: PortOrder, tap: string): Fragment {
   const { egress, dscpMark } = qos ?? { egress: null, dscpMark: null }

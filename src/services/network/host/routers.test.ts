@@ -129,6 +129,44 @@ test('routers', async (t) => {
     assert.equal(await ping('198.18.222.22'), true, 'it is the neighbour now')
   })
 
+  await t.test('single ports of a floating address lead to several servers, and ranges shifted', async (t) => {
+    const floatingIpAddress = '198.18.222.25'
+    const forward = (protocol: string, outer: [number, number], fixedIpAddress: string, inner: [number, number]) => ({
+      ...{ floatingIpAddress, protocol, externalFirst: outer[0], externalLast: outer[1] },
+      ...{ fixedIpAddress, internalFirst: inner[0], internalLast: inner[1] },
+    })
+    const named = [
+      [a, 22, 'a'],
+      [b, 23, 'b'],
+      [c, 93, 'c'],
+    ] as const
+    const listeners = named.map(([server, port, name]) => {
+      const [command = '', ...args] = inServer(server, ['busybox', 'nc', '-ll', '-p', `${port}`, '-e', 'echo', name])
+      return spawn(command, args, { stdio: 'ignore' })
+    })
+    t.after(() => void listeners.map((one) => one.kill('SIGKILL')))
+    const heard = async (port: number) =>
+      (await runTool(['timeout', '2', 'busybox', 'nc', floatingIpAddress, `${port}`])).stdout.trim()
+    const all = [
+      forward('tcp', [2222, 2222], '10.0.0.5', [22, 22]),
+      forward('tcp', [2223, 2223], '10.0.0.6', [23, 23]),
+      forward('tcp', [8000, 8005], '10.0.1.5', [90, 95]),
+    ]
+    await tell({ floatingIps: [], portForwardings: all })
+    await until(async () => (await heard(2222)) === 'a')
+    await until(async () => (await heard(2223)) === 'b')
+    await until(async () => (await heard(8003)) === 'c')
+    assert.equal(await heard(8004), '', 'nobody listens at its place inside')
+    assert.equal(await heard(22), '')
+    const fromInside = await runTool(inServer(c, ['timeout', '2', 'busybox', 'nc', floatingIpAddress, '2222']))
+    assert.equal(fromInside.stdout.trim(), 'a')
+    await tell({ portForwardings: all.slice(1) })
+    assert.equal(await heard(2222), '')
+    assert.equal(await heard(2223), 'b')
+    await tell({ portForwardings: [] })
+    assert.equal(await ping(floatingIpAddress), false, 'the address is nobody’s any more')
+  })
+
   await t.test('extra routes, addresses and ends come and go', async () => {
     const [namespace, routes] = [
       routerNamespaceOf(wish.routerId),
