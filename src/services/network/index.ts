@@ -26,6 +26,7 @@ import { extensionRoutes } from './routes/extensions.ts'
 import { networkFault } from './routes/fault.ts'
 import { floatingIpRoutes } from './routes/floating-ips.ts'
 import { ipAvailabilityRoutes } from './routes/ip-availability.ts'
+import { meteringRoutes } from './routes/metering.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { portBindingRoutes } from './routes/port-bindings.ts'
 import { portForwardingRoutes } from './routes/port-forwardings.ts'
@@ -118,6 +119,7 @@ export function createNetwork(
   ipAvailabilityRoutes(app, deps)
   autoTopologyRoutes(app, deps)
   qosRoutes(app, deps)
+  meteringRoutes(app, deps)
   portForwardingRoutes(app, deps)
   portBindingRoutes(app, deps)
 

@@ -121,6 +121,33 @@ export interface RouterOrder {
   routes: readonly { destination: string; nexthop: string }[]
   /** Ports of floating addresses, each led to one inside. Absent in orders kept from before there was such. */
   portForwardings?: readonly PortForwardingFacts[]
+  /** Whose traffic is counted as what. Absent as above. */
+  meters?: readonly MeterFacts[]
+}
+
+/** What one label counts of a router's traffic with the outside. */
+export interface MeterFacts {
+  labelId: string
+  rules: readonly {
+    direction: 'ingress' | 'egress'
+    excluded: boolean
+    remotePrefix: string | null
+    sourcePrefix: string | null
+    destinationPrefix: string | null
+  }[]
+}
+
+/** Counted since the last reading. */
+export interface MeterReading {
+  labelId: string
+  packets: number
+  bytes: number
+}
+
+/** host → control, on `control.network.meters`, each minute and when what is counted changes. */
+export interface MeterReadings {
+  host: string
+  readings: readonly MeterReading[]
 }
 
 /** A range of ports outside, and one of the same length (or a single port) inside. */
@@ -168,4 +195,5 @@ export const subjects = {
   router: (host: string) => `host.${host}.network.router`,
   report: 'control.network.report',
   inventory: 'control.network.inventory',
+  meters: 'control.network.meters',
 } as const

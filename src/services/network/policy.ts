@@ -200,6 +200,11 @@ export const networkPolicy: Rules = {
     ],
     admin,
   ),
+  ...forAll(
+    ['label', 'label_rule'].flatMap((noun) => [`create_metering_${noun}`, `delete_metering_${noun}`]),
+    admin,
+  ),
+  ...forAll(['get_metering_label', 'get_metering_label_rule'], adminOrReader),
   get_availability_zone: any(admin, 'role:reader'),
   get_service_provider: 'role:reader',
   get_auto_allocated_topology: any(admin, reader),

@@ -91,6 +91,24 @@ export interface PortBindingsTable {
   profile: string
 }
 
+/** Counts traffic between its project's routers (all routers, when shared) and the outside. */
+export interface MeteringLabelsTable extends Named {
+  shared: Flag
+  packets: number
+  bytes: number
+}
+
+export interface MeteringRulesTable {
+  id: string
+  label_id: string
+  project_id: string
+  direction: 'ingress' | 'egress'
+  excluded: Flag
+  remote_ip_prefix: string | null
+  source_ip_prefix: string | null
+  destination_ip_prefix: string | null
+}
+
 declare module '../../../platform/db/database.ts' {
   interface Tables {
     network_rbac_policies: RbacPoliciesTable
@@ -102,5 +120,7 @@ declare module '../../../platform/db/database.ts' {
     network_agent_settings: AgentSettingsTable
     network_auto_topologies: AutoTopologiesTable
     network_port_bindings: PortBindingsTable
+    network_metering_labels: MeteringLabelsTable
+    network_metering_rules: MeteringRulesTable
   }
 }

@@ -7,6 +7,7 @@ import { CloudError, messageOf } from '../../../platform/errors.ts'
 import { type Heartbeat, heartbeatSubject } from '../../../platform/hosts/messages.ts'
 import type { Logger } from '../../../platform/log.ts'
 import {
+  type MeterReadings,
   type NetworkFacts,
   type NetworkInventory,
   type NetworkOrder,
@@ -280,6 +281,9 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     routers = routerAgent({
       ...{ cloudId, log, orders, isNews, remember },
       report: (id, generation, state, message) => report('router', id, generation, state, message),
+      counted: (readings) => {
+        if (readings.length > 0) bus.publish(subjects.meters, { host, readings } satisfies MeterReadings)
+      },
       ensureNetwork: (id) => carried(orders, id).settle(),
     })
     const methods = networkDriver({
@@ -314,6 +318,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     const beat = setInterval(() => heartbeat(orders), heartbeatEveryMs)
     const minute = setInterval(() => {
       inventory(orders)
+      if (routers) track(routers.readMeters()).catch((error) => log.warn({ err: error }, 'meters cannot be read'))
       for (const network of carriedNetworks.values()) network.check()
       track(sweep(orders)).catch((error) => log.warn({ err: error }, 'what nobody asked for could not be removed'))
     }, inventoryEveryMs)

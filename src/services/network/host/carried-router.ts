@@ -5,9 +5,10 @@ import { applyNft } from '../../../machine/net/nft.ts'
 import { listTranslations } from '../../../machine/net/translations.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { faultPoint } from '../../../platform/faults.ts'
-import type { RouterLink, RouterOrder } from '../messages.ts'
+import type { MeterReading, RouterLink, RouterOrder } from '../messages.ts'
 import { aliasOf, bridge, gatewayLinkOf, namespaceOf, routerLinkOf, routerNamespaceOf, routerPeerOf } from './names.ts'
 import type { Orders } from './orders.ts'
+import { meterRules, readMeters } from './router-meters.ts'
 import { routerRules, stillTranslated } from './router-rules.ts'
 import { settleRoutes } from './routes.ts'
 
@@ -24,15 +25,24 @@ interface End {
   addresses: readonly string[]
 }
 
-export function carryRouter(routerId: string, cloudId: string, orders: Orders): CarriedRouter {
+export function carryRouter(
+  routerId: string,
+  cloudId: string,
+  orders: Orders,
+  counted: (readings: readonly MeterReading[]) => void,
+): CarriedRouter {
   const namespace = routerNamespaceOf(routerId)
   let running: Promise<unknown> = Promise.resolve()
   let next: Promise<void> | null = null
   /** What the kernel holds, as far as this process wrote it; null is not known. */
   let rules: string | null = null
+  let meters: string | null = null
 
   async function ensureNamespace(): Promise<void> {
-    if (await createNamespace(namespace)) rules = null
+    if (await createNamespace(namespace)) {
+      rules = null
+      meters = meterRules([]) // a new namespace counts nothing
+    }
     await writeSysctls(namespace, {
       'net/ipv4/ip_forward': 1,
       'net/ipv6/conf/all/forwarding': 1,
@@ -106,6 +116,16 @@ export function carryRouter(routerId: string, cloudId: string, orders: Orders): 
     rules = wanted
   }
 
+  /** What was counted by the old rules is told before they go. */
+  async function count(order: RouterOrder): Promise<void> {
+    const wanted = meterRules(order.meters ?? [])
+    if (wanted === meters) return
+    if (meters !== meterRules([])) counted(await readMeters(namespace))
+    meters = null
+    await applyNft(namespace, wanted)
+    meters = wanted
+  }
+
   async function round(): Promise<void> {
     const order = orders.routers.get(routerId)
     if (!order) return
@@ -126,13 +146,16 @@ export function carryRouter(routerId: string, cloudId: string, orders: Orders): 
     const fresh = await ensureAddresses(ends, present)
     await removeStale(ends, present)
     await settleRoutes(namespace, order)
+    await count(order)
     // A link given the address it has tells its neighbours of all its own (`arp_notify`).
     await ipBatchForced(namespace, fresh)
     faultPoint('network.router.filtered')
   }
 
   async function remove(): Promise<void> {
+    if (meters !== null && meters !== meterRules([])) counted(await readMeters(namespace))
     rules = null
+    meters = null
     const links = await listLinkAddresses(namespace).catch(() => [])
     // By name, because the links of a namespace go some time after it: the router may come back sooner.
     await removeLinks(byName(links), [])

@@ -156,6 +156,11 @@ export function checkRouterOrder(order: RouterOrder): void {
     ...portForwardings.flatMap((one) => [one.floatingIpAddress, one.fixedIpAddress]),
   ]
   checkOrder({ fixedIps: others.map((ipAddress) => ({ subnetId: '', ipAddress })) })
+  for (const { labelId, rules } of order.meters ?? []) {
+    checkOrder({ networkId: labelId })
+    const prefixes = rules.flatMap((rule) => [rule.remotePrefix, rule.sourcePrefix, rule.destinationPrefix])
+    checkOrder({ fixedIps: prefixes.flatMap((one) => (one === null ? [] : [{ subnetId: '', ipAddress: one }])) })
+  }
   for (const { protocol, externalFirst, externalLast, internalFirst, internalLast } of portForwardings) {
     const ports = [externalFirst, externalLast, internalFirst, internalLast]
     const sound = /^[a-z]{3,4}$/.test(protocol) && ports.every((port) => Number.isInteger(port) && port > 0)

@@ -2,10 +2,11 @@ import { listLinks } from '../../../machine/net/links.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
 import type { Logger } from '../../../platform/log.ts'
-import type { NetworkReport, RouterOrder } from '../messages.ts'
+import type { MeterReading, NetworkReport, RouterOrder } from '../messages.ts'
 import { type CarriedRouter, carryRouter } from './carried-router.ts'
-import { aliasOf, routerOfNamespace } from './names.ts'
+import { aliasOf, routerNamespaceOf, routerOfNamespace } from './names.ts'
 import { checkRouterOrder, type OrderStore } from './orders.ts'
+import { readMeters } from './router-meters.ts'
 
 export interface RouterDeps {
   cloudId: string
@@ -14,6 +15,8 @@ export interface RouterDeps {
   isNews(id: string, order: { generation: number }, held: { generation: number } | undefined): boolean
   remember(id: string, generation: number): void
   report(id: string, generation: number, state: NetworkReport['state'], message?: string): void
+  /** Traffic was counted: it is to be told to control. */
+  counted(readings: readonly MeterReading[]): void
   /** Resolves when the network's bridge is there. */
   ensureNetwork(networkId: string): Promise<unknown>
 }
@@ -25,6 +28,8 @@ export interface RouterAgent {
   networkReady(networkId: string): Promise<void>
   /** Takes up what was on disk. */
   adopt(): Promise<void>
+  /** Reads what the routers have counted. */
+  readMeters(): Promise<void>
   sweep(): Promise<void>
 }
 
@@ -33,7 +38,7 @@ export function routerAgent(deps: RouterDeps): RouterAgent {
   const carried = new Map<string, CarriedRouter>()
 
   function routerOf(id: string): CarriedRouter {
-    const known = carried.get(id) ?? carryRouter(id, cloudId, orders)
+    const known = carried.get(id) ?? carryRouter(id, cloudId, orders, deps.counted)
     carried.set(id, known)
     return known
   }
@@ -84,6 +89,12 @@ export function routerAgent(deps: RouterDeps): RouterAgent {
       for (const order of [...orders.routers.values()]) {
         if (order.wish === 'present') await settle(order)
         else await routerOf(order.routerId).settle() // control will say it again, and hear that it is done
+      }
+    },
+
+    async readMeters() {
+      for (const { routerId, meters = [] } of orders.routers.values()) {
+        if (meters.length > 0) deps.counted(await readMeters(routerNamespaceOf(routerId)))
       }
     },
 

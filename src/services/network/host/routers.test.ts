@@ -7,7 +7,7 @@ import { startEngine } from '../../../../test/support/engine.ts'
 import { rule, startTestNetworkHost, subnet, until } from '../../../../test/support/network-host.ts'
 import { mustRun, runTool } from '../../../machine/net/command.ts'
 import { inNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
-import type { RouterOrder } from '../messages.ts'
+import { type MeterReadings, type RouterOrder, subjects } from '../messages.ts'
 import { gatewayLinkOf, routerNamespaceOf } from './names.ts'
 import { removeEverything } from './remove.ts'
 
@@ -165,6 +165,31 @@ test('routers', async (t) => {
     assert.equal(await heard(2223), 'b')
     await tell({ portForwardings: [] })
     assert.equal(await ping(floatingIpAddress), false, 'the address is nobody’s any more')
+  })
+
+  await t.test('traffic with the outside is counted by labels', async () => {
+    const counted = new Map<string, number>()
+    cloud.bus.subscribe<MeterReadings>(subjects.meters, ({ readings }) => {
+      for (const { labelId, packets } of readings) counted.set(labelId, (counted.get(labelId) ?? 0) + packets)
+    })
+    const any = { excluded: false, remotePrefix: '0.0.0.0/0', sourcePrefix: null, destinationPrefix: null }
+    const [both, others] = [randomUUID(), randomUUID()]
+    const rules = [
+      { ...any, direction: 'egress' as const },
+      { ...any, direction: 'egress' as const, excluded: true, remotePrefix: `${machine}/32` },
+    ]
+    const inwards = { ...any, direction: 'ingress' as const, remotePrefix: null, destinationPrefix: '10.0.0.5/32' }
+    await tell({
+      meters: [
+        { labelId: both, rules: [{ ...any, direction: 'egress' }, inwards] },
+        { labelId: others, rules },
+      ],
+    })
+    for (let i = 0; i < 3; i++) assert.equal(await a.reaches(machine), true)
+    assert.equal(await b.reaches(machine), true)
+    await tell({ meters: [] })
+    await until(async () => counted.has(both))
+    assert.deepEqual([counted.get(both), counted.get(others)], [7, undefined], '4 out, and 3 in to the first')
   })
 
   await t.test('extra routes, addresses and ends come and go', async () => {

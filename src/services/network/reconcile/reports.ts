@@ -1,11 +1,19 @@
 import { faultPoint } from '../../../platform/faults.ts'
 import * as dhcpRows from '../db/dhcp-ports.ts'
 import * as hostRows from '../db/hosts.ts'
+import * as meterRows from '../db/metering.ts'
 import * as networkRows from '../db/networks.ts'
 import * as routerRows from '../db/routers.ts'
 import * as unsettled from '../db/unsettled.ts'
 import { loops } from '../logic/deps.ts'
-import { type NetworkInventory, type NetworkOrder, type NetworkReport, type PortOrder, subjects } from '../messages.ts'
+import {
+  type MeterReadings,
+  type NetworkInventory,
+  type NetworkOrder,
+  type NetworkReport,
+  type PortOrder,
+  subjects,
+} from '../messages.ts'
 import type { Orders } from './orders.ts'
 import { absence } from './routers.ts'
 
@@ -14,6 +22,7 @@ export function listen(orders: Orders): () => void {
   const endings = [
     orders.bus.subscribe<NetworkReport>(subjects.report, (report) => onReport(orders, report)),
     orders.bus.subscribe<NetworkInventory>(subjects.inventory, (inventory) => onInventory(orders, inventory)),
+    orders.bus.subscribe<MeterReadings>(subjects.meters, ({ readings }) => onReadings(orders, readings)),
     // One that has come, begun anew or come back may have missed orders: the loop knows which.
     orders.hosts.onChange(({ role }) => {
       if (role !== 'network') return
@@ -24,6 +33,12 @@ export function listen(orders: Orders): () => void {
   return () => {
     for (const end of endings) end()
   }
+}
+
+async function onReadings({ database }: Orders, readings: MeterReadings['readings']): Promise<void> {
+  await database.write(async (trx) => {
+    for (const { labelId, packets, bytes } of readings) await meterRows.count(trx, labelId, packets, bytes)
+  })
 }
 
 async function onReport({ database, clock }: Orders, report: NetworkReport): Promise<void> {

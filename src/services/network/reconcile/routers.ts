@@ -4,6 +4,7 @@ import { disabledHosts } from '../db/agent-settings.ts'
 import * as allocationRows from '../db/allocations.ts'
 import * as floatingRows from '../db/floating-ips.ts'
 import * as hostRows from '../db/hosts.ts'
+import * as meterRows from '../db/metering.ts'
 import * as networkRows from '../db/networks.ts'
 import * as forwardingRows from '../db/port-forwardings.ts'
 import type { PortRow } from '../db/ports.ts'
@@ -11,7 +12,7 @@ import * as routerRows from '../db/routers.ts'
 import * as subnetRows from '../db/subnets.ts'
 import { l3Agent } from '../logic/agents.ts'
 import { loops } from '../logic/deps.ts'
-import { type RouterLink, type RouterOrder, subjects } from '../messages.ts'
+import { type MeterFacts, type RouterLink, type RouterOrder, subjects } from '../messages.ts'
 import { createSent, hostsUp, type Orders } from './orders.ts'
 
 /** Routers placed and ordered in one round; what is left is the next one's. */
@@ -117,6 +118,19 @@ async function ordersFor(db: Db, rows: readonly routerRows.RouterRow[]): Promise
     const first = (six: boolean) => gateways.filter((address) => address.includes(':') === six).slice(0, 1)
     return [...first(false), ...first(true)]
   }
+  const labels = await meterRows.ofProjects(db, [...new Set(rows.map((row) => row.project_id))])
+  const meterRules = Map.groupBy(
+    await meterRows.rulesOf(
+      db,
+      labels.map((label) => label.id),
+    ),
+    (rule) => rule.label_id,
+  )
+  const metersOf = (row: routerRows.RouterRow): MeterFacts[] =>
+    labels
+      .filter((label) => label.shared === 1 || label.project_id === row.project_id)
+      .map((label) => ({ labelId: label.id, rules: (meterRules.get(label.id) ?? []).map(meterRuleOf) }))
+      .filter(({ rules }) => rules.length > 0)
   return rows.map((row) => {
     const own = ports.get(row.id) ?? []
     const gateway = own.find((port) => port.id === row.gateway_port_id)
@@ -141,8 +155,17 @@ async function ordersFor(db: Db, rows: readonly routerRows.RouterRow[]): Promise
           ...{ internalFirst: rule.internal_first, internalLast: rule.internal_last },
         })),
       ),
+      meters: metersOf(row),
       routes: JSON.parse(row.routes) as { destination: string; nexthop: string }[],
     }
     return [row.host ?? '', order]
   })
 }
+
+const meterRuleOf = (row: meterRows.MeteringRuleRow): MeterFacts['rules'][number] => ({
+  direction: row.direction,
+  excluded: row.excluded === 1,
+  remotePrefix: row.remote_ip_prefix,
+  sourcePrefix: row.source_ip_prefix,
+  destinationPrefix: row.destination_ip_prefix,
+})

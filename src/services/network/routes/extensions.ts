@@ -32,6 +32,8 @@ const extensions = [
   ['floating-ip-port-forwarding-port-ranges', 'Floating IP Port Forwarding support port ranges', 'Ranges of ports'],
   ['ip-substring-filtering', 'IP address substring filtering', 'Ports by a piece of their address'],
   ['l3_agent_scheduler', 'L3 Agent Scheduler', 'Which host carries a router'],
+  ['metering', 'Neutron Metering', 'Traffic between routers and the outside, counted by labels'],
+  ['metering_source_and_destination_fields', 'Neutron Metering with source and destination filtering', 'Both ends'],
   ['net-mtu', 'Network MTU', 'The MTU of a network'],
   ['net-mtu-writable', 'Network MTU (writable)', 'The MTU of a network may be chosen'],
   ['network-ip-availability', 'Network IP Availability', 'How many addresses a network has, and has given away'],
