@@ -35,13 +35,16 @@ export function quotaRoutes(app: App, deps: Deps): void {
     return { quota: await quotas.defaults(read) }
   })
 
-  app.get('/v2.0/quotas/:project/details', shown, async (request) => {
-    const project = projectOf(request)
-    request.enforce(targetOf(project))
-    const [limits, used] = await Promise.all([quotas.limits(read, project), quotas.usage(read, project)])
-    const details = quotas.resources.map((name) => [name, { limit: limits[name], used: used[name], reserved: 0 }])
-    return { quota: Object.fromEntries(details) }
-  })
+  // Clients name the form of the answer, as old ones did everywhere.
+  for (const path of ['/v2.0/quotas/:project/details', '/v2.0/quotas/:project/details.json']) {
+    app.get(path, shown, async (request) => {
+      const project = projectOf(request)
+      request.enforce(targetOf(project))
+      const [limits, used] = await Promise.all([quotas.limits(read, project), quotas.usage(read, project)])
+      const details = quotas.resources.map((name) => [name, { limit: limits[name], used: used[name], reserved: 0 }])
+      return { quota: Object.fromEntries(details) }
+    })
+  }
 
   app.put('/v2.0/quotas/:project', { config: { policy: 'update_quota' } }, async (request) => {
     const project = projectOf(request)
