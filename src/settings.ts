@@ -210,7 +210,7 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     key: 'identityV2',
     kind: 'boolean',
     fallback: true,
-    help: 'Serve log-in by Identity API v2.0 (`/v2.0/tokens`, `/v2.0/tenants`) to old clients.',
+    help: 'Serve the log-ins of old clients: Identity API v2.0 (`/v2.0/tokens`, `/v2.0/tenants`), Object Storage (`/auth/v1.0`).',
   },
   {
     key: 'federation.trustedProxies',

@@ -2,7 +2,7 @@ import { CloudError } from '../platform/errors.ts'
 import { type Call, configOf, UsageError } from './call.ts'
 import { askControl } from './control-socket.ts'
 
-/** `berth identity rotate-keys`: the running cloud makes the key and signs with it at once. */
+/** `berth identity rotate-keys`: the running cloud makes the keys and uses them at once. */
 export async function run(call: Call): Promise<number> {
   if (call.operand !== 'rotate-keys') throw new UsageError(`berth identity can only: rotate-keys`)
   const { stateDir } = configOf(call)
@@ -13,5 +13,6 @@ export async function run(call: Call): Promise<number> {
   call.out(`tokens are signed with key ${kid} from now on`)
   if (keys > 1)
     call.out(`what ${keys - 1} older signed stays good; each is forgotten ${tokenHours} h after its last token`)
+  call.out('credentials are sealed with a new key, too; the older one is forgotten when nothing is left that it sealed')
   return 0
 }

@@ -7,20 +7,21 @@ import { type Berth, newBerth } from '../support/berth.ts'
 let berth: Berth
 const used = new Map<string, string>()
 
-before(async () => {
-  berth = await newBerth(20_900, { BERTH_LOG_LEVEL: 'debug', BERTH_DEMO: 'false' })
-  await berth.up()
-})
-after(async () => {
-  await berth?.destroy()
-})
-
 /** Whatever goes over the wire that nobody else may know, under the name of what it is. */
 const secret = (name: string, value: unknown): string => {
   assert.ok(typeof value === 'string' && value.length >= 8, `${name} is no secret: ${String(value)}`)
   used.set(name, value)
   return value
 }
+
+before(async () => {
+  const proxy = { BERTH_FEDERATION_PROXY_SECRET: secret('what a proxy is trusted by', 'proxy-5ecret-j') }
+  berth = await newBerth(20_900, { BERTH_LOG_LEVEL: 'debug', BERTH_DEMO: 'false', ...proxy })
+  await berth.up()
+})
+after(async () => {
+  await berth?.destroy()
+})
 
 async function send(method: string, url: string, body?: unknown, headers: Record<string, string> = {}) {
   const reply = await fetch(url, {
@@ -108,6 +109,28 @@ test('no password, token or key that was used stands in a log', async () => {
   const blob = secret('a credential', 'blob-5ecret-g-0123')
   const credential = { type: 'cert', blob, user_id: userId, project_id: projectId }
   await made('POST', `${identity}/credentials`, { credential }, 201)
+
+  const federation = `${identity}/OS-FEDERATION`
+  const rules = [{ local: [{ user: { name: '{0}' } }], remote: [{ type: 'sub' }] }]
+  await made('PUT', `${federation}/identity_providers/acme`, { identity_provider: { enabled: true } }, 201)
+  await made('PUT', `${federation}/mappings/m`, { mapping: { rules } }, 201)
+  const place = `${federation}/identity_providers/acme/protocols/openid`
+  await made('PUT', place, { protocol: { mapping_id: 'm' } }, 201)
+  const guest = await send('GET', `${place}/auth`, undefined, {
+    'X-Federation-Secret': 'proxy-5ecret-j',
+    'X-Federation-sub': 'carol',
+  })
+  assert.equal(guest.status, 201, JSON.stringify(guest.body))
+  secret('a guest’s token', guest.headers.get('x-subject-token'))
+  await send('GET', `${place}/auth`, undefined, {
+    'X-Federation-Secret': secret('a wrong secret of a proxy', 'wr0ng-5ecret-k'),
+  })
+  const oldDoor = `${new URL(identity).origin}/auth/v1.0`
+  await send('GET', oldDoor, undefined, { 'X-Auth-User': 'admin:admin', 'X-Auth-Key': password })
+  await send('GET', oldDoor, undefined, {
+    'X-Auth-User': 'admin:kim',
+    'X-Auth-Key': secret('a wrong key at the old door', 'wr0ng-5ecret-l'),
+  })
 
   const { keypair } = await made('POST', `${base(8774)}/v2.1/os-keypairs`, { keypair: { name: 'k' } }, 200)
   secret('a private key', (keypair.private_key as string).split('\n')[3])

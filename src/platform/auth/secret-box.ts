@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 
@@ -16,12 +16,21 @@ export interface SecretBox {
   open(sealed: string, owner: string): string
   /** Makes a new key and seals with it from now on; what older keys sealed can still be opened. */
   rotate(): void
+  /** What everything begins with that the newest key sealed. */
+  readonly mark: string
+  /** How many keys there are, as this process knows them. */
+  keys(): number
+  /** Takes over keys that another process made, and gives up those that it has forgotten. */
+  refresh(): void
+  /** Forgets keys that were replaced more than `ageMs` ago. The caller has made sure that nothing needs them. */
+  retire(ageMs: number): void
 }
 
 interface Key {
   readonly id: string
   readonly madeAtMs: number
   readonly bytes: Buffer
+  readonly file: string
 }
 
 /**
@@ -37,7 +46,7 @@ export function openSecretBox(dir: string, name: string, clock: Clock): SecretBo
         const [, prefix, madeAt, id] = /^(.+)-(\d+)-([0-9a-f]{8})\.key$/.exec(file) ?? []
         if (!id || prefix !== name) return []
         const bytes = Buffer.from(readFileSync(join(dir, file), 'utf8').trim(), 'hex')
-        return [{ id, madeAtMs: Number(madeAt), bytes }]
+        return [{ id, madeAtMs: Number(madeAt), bytes, file: join(dir, file) }]
       })
       .sort((a, b) => b.madeAtMs - a.madeAtMs)
   let keys = load()
@@ -80,5 +89,19 @@ export function openSecretBox(dir: string, name: string, clock: Clock): SecretBo
       return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8')
     },
     rotate,
+    get mark() {
+      return `${format}.${keys[0]!.id}.`
+    },
+    keys: () => keys.length,
+    refresh: () => {
+      keys = load()
+    },
+    retire(ageMs) {
+      for (const [i, { file }] of keys.entries()) {
+        const replacedAtMs = keys[i - 1]?.madeAtMs
+        if (replacedAtMs !== undefined && clock.nowMs() - replacedAtMs > ageMs) rmSync(file, { force: true })
+      }
+      keys = load()
+    },
   }
 }

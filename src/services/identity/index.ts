@@ -30,6 +30,7 @@ import { extensionRules } from './policy-extensions.ts'
 import { federationRules } from './policy-federation.ts'
 import { membershipReconciler } from './reconcile/memberships.ts'
 import { revocationReconciler } from './reconcile/revocations.ts'
+import { sealedSecretsReconciler } from './reconcile/sealed-secrets.ts'
 import { signingKeyReconciler } from './reconcile/signing-keys.ts'
 import { accessRuleRoutes } from './routes/access-rules.ts'
 import { applicationCredentialRoutes } from './routes/application-credentials.ts'
@@ -60,6 +61,7 @@ import { projectTagRoutes } from './routes/project-tags.ts'
 import { projectRoutes } from './routes/projects.ts'
 import { regionRoutes } from './routes/regions.ts'
 import { registeredLimitRoutes } from './routes/registered-limits.ts'
+import { revokeEventRoutes } from './routes/revoke-events.ts'
 import { roleAssignmentRoutes } from './routes/role-assignments.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { serviceProviderRoutes } from './routes/service-providers.ts'
@@ -67,6 +69,7 @@ import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustRoutes } from './routes/trusts.ts'
 import { userRoutes } from './routes/users.ts'
+import { v1Routes } from './routes/v1.ts'
 import { v2Routes } from './routes/v2.ts'
 import './db/extension-tables.ts'
 import './db/federation-tables.ts'
@@ -105,7 +108,7 @@ export interface IdentityService extends Service {
   logIn(wanted: LogIn, address: string): Promise<string>
   /** For who proved themselves before, with the roles of now. @throws CloudError kind `unauthorized` */
   reissue(wanted: Reissued): Promise<string>
-  /** Signs with a new key from now on; answers all keys, the newest first. Tokens of the older ones stay good. */
+  /** Signs and seals with new keys from now on; answers those that sign, the newest first. Older tokens stay good. */
   rotateKeys(): readonly { kid: string; madeAtMs: number }[]
   /** Whom a token of that user would stand for, without one being made: for explaining a verdict. */
   contextAs(wanted: AsUser): Promise<Context>
@@ -159,6 +162,7 @@ const chapters = [
   mappingRoutes,
   serviceProviderRoutes,
   federatedAuthRoutes,
+  revokeEventRoutes,
 ]
 
 /** Identity API v3. Source: Identity API reference, v3. */
@@ -192,7 +196,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   })
   discoveryRoutes(app)
   for (const routes of chapters) routes(app, deps)
-  if (config.identityV2) v2Routes(app, deps)
+  if (config.identityV2) for (const routes of [v2Routes, v1Routes]) routes(app, deps)
 
   const sync = revocationReconciler(deps)
   const keyLoop = signingKeyReconciler(keys, tokenMs)
@@ -200,7 +204,7 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
   return {
     name: 'identity',
     app,
-    loops: [sync, keyLoop, membershipReconciler(deps)],
+    loops: [sync, keyLoop, membershipReconciler(deps), sealedSecretsReconciler(deps)],
     async start() {
       unsubscribe = bus.subscribe<Revoked>(subjects.revoked, ({ revocations: news }) => {
         for (const revocation of news) revocations.add(revocation)
@@ -218,6 +222,8 @@ export async function createIdentity(ground: Ground): Promise<IdentityService> {
     reissue: (wanted) => reissue(deps, wanted),
     rotateKeys() {
       keys.rotate()
+      secretBox.rotate()
+      ground.nudge('identity.sealed-secrets') // what the older key sealed is sealed anew at once
       return keys.list()
     },
     contextAs: (wanted) => contextAs(deps, wanted),

@@ -29,6 +29,7 @@ export const delegationRules: Rules = {
   'identity:list_trusts_for_trustee': personal(readBy(trustee)),
   ...each(['list_roles_for_trust', 'get_role_for_trust', 'get_trust'], trustSeen),
   'identity:delete_trust': personal(changedBy(trustor)),
+  'identity:list_revoke_events': { check: 'rule:service_or_admin', scopeTypes: ['system', 'project'] },
   'identity:ec2tokens_validate': 'rule:service_or_admin',
   'identity:s3tokens_validate': 'rule:service_or_admin',
 }

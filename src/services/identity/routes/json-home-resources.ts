@@ -133,6 +133,9 @@ export const extensions: Readonly<Record<string, Resources>> = {
     user_access_token_roles: '/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles',
     user_access_tokens: '/users/{user_id}/OS-OAUTH1/access_tokens',
   },
+  'OS-REVOKE': {
+    events: '/OS-REVOKE/events',
+  },
   'OS-TRUST': {
     trust: '/OS-TRUST/trusts/{trust_id}',
     trust_role: '/OS-TRUST/trusts/{trust_id}/roles/{role_id}',
