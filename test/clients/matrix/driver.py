@@ -45,10 +45,10 @@ def child(job, out, err):
     try:
         sys.argv = [job['client'], *job['argv']]
         main = importlib.import_module(MAINS[job['client']]).main
-        code = main() if job['client'] != 'openstack' else main(job['argv'])
+        sys.exit(main() if job['client'] != 'openstack' else main(job['argv']))
     except SystemExit as e:
         code = e.code
-        if isinstance(code, str):
+        if code is not None and not isinstance(code, int):      # as Python itself ends then
             print(code, file=sys.stderr)
             code = 1
     except BaseException:
