@@ -13,9 +13,13 @@ export const operators = [
   'iendswith',
 ] as const
 
+/** How moments compare. Source: Identity API reference, "List users", `password_expires_at`. */
+export const comparisons = { lt: '<', lte: '<=', gt: '>', gte: '>=', eq: '=', neq: '<>' } as const
+export type Comparison = keyof typeof comparisons
+
 export interface Filter<Column extends string = string> {
   readonly column: Column
-  readonly operator: (typeof operators)[number]
+  readonly operator: (typeof operators)[number] | Comparison
   readonly value: string | number | null
 }
 
@@ -39,6 +43,8 @@ export function onPage(page: Pick<Page, 'filters' | 'marker'>, idColumn = 'id'):
 function condition({ column, operator, value }: Filter): RawBuilder<unknown> {
   if (value === null) return sql`${sql.ref(column)} is null`
   if (typeof value === 'number') return sql`${sql.ref(column)} = ${value}`
+  if (operator in comparisons)
+    return sql`${sql.ref(column)} ${sql.raw(comparisons[operator as Comparison])} cast(${value} as text)`
   const loose = operator.startsWith('i')
   const text = loose ? sql`lower(${sql.ref(column)})` : sql.ref(column)
   const wanted = sql`cast(${loose ? value.toLowerCase() : value} as text)`

@@ -7,7 +7,7 @@ import * as userRows from '../db/users.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as groups from '../logic/groups.ts'
 import { badRequest, must } from '../logic/refusals.ts'
-import { groupFilters, groupView, userFilters, userView } from './people-views.ts'
+import { expiryFilters, groupFilters, groupView, userFilters, userView } from './people-views.ts'
 import { ownDomain, ownDomainOnly, targetOf } from './scopes.ts'
 import { extraOf, listed, Name, OptionalId, pageOf, sameId, Text } from './shapes.ts'
 
@@ -86,7 +86,7 @@ export function groupRoutes(app: App, deps: Deps): void {
 
   app.get('/v3/groups/:id/users', { config: rule('list_users_in_group'), schema: { params } }, async (request) => {
     const { id } = await permitted(request, request.params.id)
-    const page = pageOf(request, userFilters, ownDomainOnly(request.ctx))
+    const page = pageOf(request, userFilters, [...ownDomainOnly(request.ctx), ...expiryFilters(request)])
     const found = await userRows.listInGroup(db, id, page)
     return listed(request, 'users', found, userView(request))
   })

@@ -172,3 +172,22 @@ test('a receipt dies with the password', async (t) => {
   assert.equal((await by(cloud, again, receipt)).status, 401)
   assert.equal((await by(cloud, again)).status, 201)
 })
+
+test('users are found by when their password ends', async (t) => {
+  const { cloud, id, expiresAt, patch } = await begun(t, { passwordExpiresDays: 2 })
+  const found = async (filter: string): Promise<string[]> => {
+    const reply = await cloud.call('GET', `/v3/users?name=ann&password_expires_at=${filter}`, { token: cloud.admin })
+    assert.equal(reply.status, 200, JSON.stringify(reply.body))
+    return reply.body.users.map((user: { id: string }) => user.id)
+  }
+  for (const filter of ['gt:2020-01-01T00:00:00Z', `lte:${expiresAt}`, `eq:${expiresAt}`, 'neq:2020-01-01T00:00:00Z'])
+    assert.deepEqual(await found(filter), [id], filter)
+  for (const filter of ['lt:2020-01-01T00:00:00', `gt:${expiresAt}`, `neq:${expiresAt}`, '2020-01-01T00:00:00Z'])
+    assert.deepEqual(await found(filter), [], filter)
+  assert.equal((await patch({ password: null })).status, 200)
+  assert.deepEqual(await found('gt:2020-01-01T00:00:00Z'), [], 'none that ends')
+  for (const wrong of ['soon', 'gt:soon', 'like:2020-01-01T00:00:00Z']) {
+    const reply = await cloud.call('GET', `/v3/users?password_expires_at=${wrong}`, { token: cloud.admin })
+    assert.equal(reply.status, 400, wrong)
+  }
+})

@@ -9,7 +9,7 @@ import { projectsOf } from '../logic/effective-roles.ts'
 import { TooManyFailures } from '../logic/failures.ts'
 import { badRequest, must } from '../logic/refusals.ts'
 import * as users from '../logic/users.ts'
-import { groupFilters, groupView, userFilters, userView } from './people-views.ts'
+import { expiryFilters, groupFilters, groupView, userFilters, userView } from './people-views.ts'
 import { projectView } from './project-views.ts'
 import { ownDomain, ownDomainOnly, targetOf } from './scopes.ts'
 import { extraOf, isTrue, listed, mergeOptions, Name, OptionalId, pageOf, queryOf, sameId } from './shapes.ts'
@@ -35,7 +35,7 @@ export function userRoutes(app: App, deps: Deps): void {
 
   app.get('/v3/users', { config: rule('list_users') }, async (request) => {
     request.enforce({ 'target.domain_id': request.ctx.domainId })
-    const page = pageOf(request, userFilters, ownDomainOnly(request.ctx))
+    const page = pageOf(request, userFilters, [...ownDomainOnly(request.ctx), ...expiryFilters(request)])
     return listed(request, 'users', await userRows.list(db, page), userView(request))
   })
 
