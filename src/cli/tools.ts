@@ -26,6 +26,7 @@ export const tools: readonly Tool[] = [
   { program: 'nft', package: 'nftables' },
   { program: 'dnsmasq', package: 'dnsmasq-base' },
   { program: 'conntrack', package: 'conntrack' },
+  { program: 'dropbear', package: 'dropbear-bin' },
   { program: 'busybox', package: 'busybox-static', static: true },
   { program: 'postgres', package: 'postgresql', test: true },
   { program: 'docker', package: 'docker.io', test: true },

@@ -27,9 +27,23 @@ export async function findBusybox(): Promise<string> {
  * Source: Docker Image Specification v1.2, "Combined Image JSON + Filesystem Changeset Format".
  */
 export async function busyboxArchive(): Promise<Buffer> {
+  const accounts = [
+    { name: 'etc/passwd', body: Buffer.from('root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n') },
+    { name: 'etc/group', body: Buffer.from('root:x:0:\nnobody:x:65534:\n') },
+  ]
+  return imageArchive({
+    tag: 'busybox:latest',
+    command: ['sh'],
+    createdBy: 'berth: the static busybox of this machine',
+    entries: [...(await busyboxEntries()), ...accounts],
+  })
+}
+
+/** Folders, the binary, and its applets as links to it. */
+export async function busyboxEntries(): Promise<Entry[]> {
   const path = await findBusybox()
   const [binary, { stdout }] = await Promise.all([readFile(path), run(path, ['--list'])])
-  const layer = await tar([
+  return [
     ...['bin', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'usr', 'var', 'var/www'].map(
       (name): Entry => ({ name: `${name}/`, type: 'directory', mode: name === 'tmp' ? 0o1777 : 0o755 }),
     ),
@@ -38,23 +52,31 @@ export async function busyboxArchive(): Promise<Buffer> {
       .split('\n')
       .filter((applet) => applet && applet !== 'busybox')
       .map((applet): Entry => ({ name: `bin/${applet}`, type: 'link', linkname: 'bin/busybox', mode: 0o755 })),
-    { name: 'etc/passwd', body: Buffer.from('root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n') },
-    { name: 'etc/group', body: Buffer.from('root:x:0:\nnobody:x:65534:\n') },
-  ])
+  ]
+}
+
+/** An image of one layer as `docker save` would write it. */
+export async function imageArchive(image: {
+  tag: string
+  command: readonly string[]
+  createdBy: string
+  entries: readonly Entry[]
+}): Promise<Buffer> {
+  const layer = await tar(image.entries)
   const diffId = `sha256:${sha256(layer)}`
   const config = Buffer.from(
     JSON.stringify({
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       os: 'linux',
       created: '1970-01-01T00:00:00Z',
-      config: { Env: ['PATH=/bin:/usr/bin:/sbin:/usr/sbin'], Cmd: ['sh'], WorkingDir: '/root' },
+      config: { Env: ['PATH=/bin:/usr/bin:/sbin:/usr/sbin'], Cmd: image.command, WorkingDir: '/root' },
       rootfs: { type: 'layers', diff_ids: [diffId] },
-      history: [{ created: '1970-01-01T00:00:00Z', created_by: 'berth: the static busybox of this machine' }],
+      history: [{ created: '1970-01-01T00:00:00Z', created_by: image.createdBy }],
     }),
   )
   const configName = `${sha256(config)}.json`
   const layerName = `${sha256(layer)}/layer.tar`
-  const manifest = [{ Config: configName, RepoTags: ['busybox:latest'], Layers: [layerName] }]
+  const manifest = [{ Config: configName, RepoTags: [image.tag], Layers: [layerName] }]
   return tar([
     { name: layerName, body: layer },
     { name: configName, body: config },
@@ -62,7 +84,7 @@ export async function busyboxArchive(): Promise<Buffer> {
   ])
 }
 
-type Entry = Partial<Header> & Pick<Header, 'name'> & { body?: Buffer }
+export type Entry = Partial<Header> & Pick<Header, 'name'> & { body?: Buffer }
 
 async function tar(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack()

@@ -5,6 +5,7 @@ import type { Database } from '../platform/db/database.ts'
 import { isMarked, mark } from '../platform/db/marks.ts'
 import { CloudError } from '../platform/errors.ts'
 import { busyboxArchive } from './busybox.ts'
+import { sshArchive } from './ssh-image.ts'
 
 export interface SeedParts {
   config: Config
@@ -40,11 +41,16 @@ export async function seedDemo(parts: SeedParts): Promise<void> {
   const roles = ['admin', 'member', 'reader']
   const token = await identity.mintToken({ projectId: adminProjectId, userId: adminUserId, roles, ttlSeconds: 600 })
   const api = client(token, config)
-  const imageId = await seedImage(api)
+  const imageId = await seedImage(api, 'busybox', busyboxArchive)
   progress("image: busybox, made from this machine's own")
   if (config.demo) {
     await seedServer(api, imageId, adminProjectId)
     progress(`compute: server ${firstServerName} ordered`)
+  }
+  const ssh = await sshArchive()
+  if (ssh) {
+    await seedImage(api, 'ssh', () => Promise.resolve(ssh))
+    progress("image: ssh, made from this machine's busybox and dropbear")
   }
   await database.write((trx) => mark(trx, 'seed.demo', now()))
 }
@@ -78,17 +84,17 @@ interface Image {
   status: string
 }
 
-async function seedImage(api: Client): Promise<string> {
-  const { images } = await api<{ images: Image[] }>('GET', 'image', '/v2/images?name=busybox&visibility=public')
+async function seedImage(api: Client, name: string, archive: () => Promise<Buffer>): Promise<string> {
+  const { images } = await api<{ images: Image[] }>('GET', 'image', `/v2/images?name=${name}&visibility=public`)
   const image =
     images[0] ??
     (await api<Image>('POST', 'image', '/v2/images', {
-      name: 'busybox',
+      name,
       container_format: 'docker',
       disk_format: 'raw',
       visibility: 'public',
     }))
-  if (image.status === 'queued') await api('PUT', 'image', `/v2/images/${image.id}/file`, await busyboxArchive())
+  if (image.status === 'queued') await api('PUT', 'image', `/v2/images/${image.id}/file`, await archive())
   return image.id
 }
 
