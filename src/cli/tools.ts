@@ -14,6 +14,8 @@ export interface Tool {
   readonly engine?: boolean
   /** It is put into images, where no library is beside it. */
   readonly static?: boolean
+  /** Only a cloud of many hosts needs it, and the tests. */
+  readonly manyHosts?: boolean
   /** Only the tests start it. */
   readonly test?: boolean
 }
@@ -28,6 +30,8 @@ export const tools: readonly Tool[] = [
   { program: 'conntrack', package: 'conntrack' },
   { program: 'dropbear', package: 'dropbear-bin' },
   { program: 'busybox', package: 'busybox-static', static: true },
+  { program: 'nats-server', package: 'nats-server', manyHosts: true },
+  { program: 'ping', package: 'iputils-ping', test: true },
   { program: 'postgres', package: 'postgresql', test: true },
   { program: 'docker', package: 'docker.io', test: true },
   { program: 'skopeo', package: 'skopeo', test: true },
@@ -70,9 +74,9 @@ export function isStatic(path: string): boolean {
 }
 
 /** The tools that are not here, or not as they must be. */
-export function missingTools(ownEngine: boolean, forTests = false): Tool[] {
+export function missingTools(ownEngine: boolean, forTests = false, manyHosts = forTests): Tool[] {
   return tools.filter((tool) => {
-    if ((tool.engine && !ownEngine) || (tool.test && !forTests)) return false
+    if ((tool.engine && !ownEngine) || (tool.test && !forTests) || (tool.manyHosts && !manyHosts)) return false
     const path = findProgram(tool.program)
     return path === undefined || (tool.static === true && !isStatic(path))
   })
@@ -85,9 +89,16 @@ export function missingTools(ownEngine: boolean, forTests = false): Tool[] {
 export async function ensureTools(options: {
   ownEngine: boolean
   forTests?: boolean
+  manyHosts?: boolean
   say: (line: string) => void
 }): Promise<void> {
-  const packages = () => [...new Set(missingTools(options.ownEngine, options.forTests).map((tool) => tool.package))]
+  const packages = () => [
+    ...new Set(
+      missingTools(options.ownEngine, options.forTests, options.forTests || options.manyHosts).map(
+        (tool) => tool.package,
+      ),
+    ),
+  ]
   const wanted = packages()
   if (wanted.length === 0) return
   const command = `apt-get install -y ${wanted.join(' ')}`

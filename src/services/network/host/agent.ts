@@ -30,6 +30,7 @@ import { servePlugin } from './plugin-server.ts'
 import { type ResolvConf, resolvConf } from './resolv-conf.ts'
 import { type RouterAgent, routerAgent } from './router-agent.ts'
 import { servedPorts } from './served-ports.ts'
+import { standardPort } from './tunnel.ts'
 
 export interface NetworkHostDeps {
   host: string
@@ -43,6 +44,8 @@ export interface NetworkHostDeps {
   publicNat: boolean
   /** Where other hosts send this host's tunnelled traffic; the machine's first address when not given. */
   tunnelIp?: string
+  /** UDP; VXLAN's own when not given. The same on all hosts of a cloud. */
+  tunnelPort?: number
   /** Where requests to the metadata address go; without it there is none. */
   metadata?: MetadataUpstream
   /** How long after control's first word what nobody asked for stays. */
@@ -79,6 +82,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const docker = dockerNetworks(deps.engine, cloudId)
   const startedAt = clock.now()
   const opened = openOrders(join(deps.stateDir, 'host', 'network'), log)
+  const tunnel = { localIp: deps.tunnelIp || firstAddress(), port: deps.tunnelPort ?? standardPort }
   const carriedNetworks = new Map<string, CarriedNetwork>()
   let portOrders: ReadonlyMap<string, PortOrder> | null = null
   const served = servedPorts(() => portOrders)
@@ -109,7 +113,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   }
 
   function carried(orders: OrderStore, networkId: string): CarriedNetwork {
-    const known = carriedNetworks.get(networkId) ?? carryNetwork(networkId, { cloudId, log, metadata }, orders)
+    const known = carriedNetworks.get(networkId) ?? carryNetwork(networkId, { cloudId, log, metadata, tunnel }, orders)
     carriedNetworks.set(networkId, known)
     return known
   }
@@ -243,7 +247,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
 
   function heartbeat(orders: OrderStore): void {
     const [networks, ports] = [orders.networks.size, orders.ports.size]
-    const facts = { tunnelIp: deps.tunnelIp ?? firstAddress(), networks, ports } satisfies NetworkFacts
+    const facts = { tunnelIp: tunnel.localIp, networks, ports } satisfies NetworkFacts
     bus.publish(heartbeatSubject, { host, role: 'network', startedAt, facts } satisfies Heartbeat)
   }
 

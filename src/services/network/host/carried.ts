@@ -9,6 +9,7 @@ import { aliasOf, bridge, hostLinkOf, namespaceOf, peerOf, tapOf, uplink } from 
 import { networkServices, type ServicesDeps } from './network-services.ts'
 import type { Orders } from './orders.ts'
 import { shapingOf } from './shaping.ts'
+import { settleTunnel, type TunnelEnd } from './tunnel.ts'
 
 /** One network in this machine's kernel: its namespace, bridge, cables and rules. */
 export interface CarriedNetwork {
@@ -30,10 +31,16 @@ export interface CarriedNetwork {
 /** A Linux bridge takes 1,023 ports; one is kept for the machine, one for other hosts. */
 const portsMaximum = 1000
 
-export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orders): CarriedNetwork {
+export interface CarryDeps extends ServicesDeps {
+  tunnel: TunnelEnd
+}
+
+export function carryNetwork(networkId: string, deps: CarryDeps, orders: Orders): CarriedNetwork {
   const { cloudId } = deps
   const namespace = namespaceOf(networkId)
   const services = networkServices(networkId, deps)
+  /** The tunnel as it is in the kernel; null is not known. */
+  let tunnelled: string | null = null
   /** The bridge's own end as it is in the kernel; null is not known. */
   let localEnd: string | null = null
   const filters = filtersOf(networkId, namespace, orders)
@@ -132,6 +139,7 @@ export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orde
     await shaping.settle(ports.filter((port) => known.has(tapOf(port.portId))))
     await ensureLocalEnd(order)
     await filters.apply(ports)
+    await ensureTunnel(order)
     faultPoint('network.plug.filtered')
     services.settle(
       order,
@@ -150,7 +158,16 @@ export function carryNetwork(networkId: string, deps: ServicesDeps, orders: Orde
     localEnd = wanted
   }
 
+  async function ensureTunnel(order: NetworkOrder): Promise<void> {
+    const wanted = JSON.stringify([order.vni, order.mtu, order.peers])
+    if (wanted === tunnelled) return
+    tunnelled = null
+    await settleTunnel(namespace, order, deps.tunnel)
+    tunnelled = wanted
+  }
+
   async function remove(): Promise<void> {
+    tunnelled = null
     await services.remove()
     localEnd = null
     if (orders.networks.get(networkId)?.external) await ipBatchForced(null, [`link delete ${hostLinkOf(networkId)}`])

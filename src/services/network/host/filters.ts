@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { Fragment } from '../../../machine/net/nft.ts'
 import type { PortOrder, SecurityGroupOrder } from '../messages.ts'
-import { metadataAddress, tapOf } from './names.ts'
+import { metadataAddress, tapOf, uplink } from './names.ts'
 import { memberSet, networkOf, nftRules } from './rules.ts'
 import { burstBytes } from './shaping.ts'
 
@@ -13,7 +13,7 @@ import { burstBytes } from './shaping.ts'
  * writes the port's number into the mark, and the IP families, which br_netfilter calls in between (-200 for conntrack
  * in prerouting, then -150; -200 and 0 in forward), look it up. Every lookup is by hash, however many ports there are.
  * The metadata address is each host's own: what is sent there goes to the bridge itself (`tometadata`), and no other host
- * hears of it.
+ * hears of it; so are DHCP and, on an external network, the machine itself, which is its gateway on each host.
  * Source: Netfilter hook priorities of nft(8); RFC 5227 §1.1 (ARP probes), RFC 4861, RFC 3315 §15.
  */
 export const emptyTables = `
@@ -67,6 +67,9 @@ table bridge berth {
   chain beyond {
     type filter hook forward priority -250; policy accept;
     oifname "vx*" arp daddr ip ${metadataAddress} drop
+    oifname "vx*" udp sport 68 udp dport 67 drop
+    iifname "${uplink}" oifname "vx*" drop
+    iifname "vx*" oifname "${uplink}" drop
   }
   chain own {
     type filter hook output priority -250; policy accept;

@@ -14,6 +14,9 @@ export const metadataAddress = '169.254.169.254'
 /** What a running cloud keeps until the machine restarts. */
 export const runDirOf = (cloudId: string): string => `/run/berth/${cloudId}`
 
+/** A network's tunnel to the other hosts that have it. */
+export const tunnelOf = (networkId: string): string => `vx${networkId.slice(0, 11)}`
+
 /** A port's cable: the end on the bridge, and the end that the engine moves into the container. */
 export const tapOf = (portId: string): string => `tap${portId.slice(0, 11)}`
 export const peerOf = (portId: string): string => `ns${portId.slice(0, 11)}`
