@@ -5,12 +5,18 @@ import type { RunningCloud, StartCloud } from './cli/running-cloud.ts'
 import { environment } from './config.ts'
 import { createControl } from './control.ts'
 import { type Host, type HostParts, startHost } from './host.ts'
+import { busUsers, type HostsDoor, openHostsDoor } from './hosts-door.ts'
 import type { Overrides } from './platform/auth/policy.ts'
 import { openStores } from './platform/blobs/open-stores.ts'
+import type { Bus } from './platform/bus/bus.ts'
 import { createLocalBus } from './platform/bus/local.ts'
+import { natsBus } from './platform/bus/nats.ts'
+import { type NatsProcess, startNatsServer } from './platform/bus/nats-process.ts'
 import { systemClock } from './platform/clock.ts'
+import { portOf } from './platform/config.ts'
 import { openDatabase } from './platform/db/open.ts'
 import { CloudError } from './platform/errors.ts'
+import { members } from './platform/hosts/members.ts'
 import { certificateFor } from './platform/tls/choice.ts'
 import { explainPolicy } from './policy-check.ts'
 import { firstServerName, seedDemo, seedIdentity } from './seed/index.ts'
@@ -31,12 +37,33 @@ export async function cloudOf(
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step()
   }
+  let nats: NatsProcess | null = null
+  let door: HostsDoor | null = null
+  async function openBus(): Promise<Bus> {
+    if (config.bus === 'local') {
+      const local = createLocalBus(log)
+      undo.push(() => local.close())
+      return local
+    }
+    const place = { stateDir, host: config.bind, port: portOf(config, 'bus') }
+    const running = await startNatsServer({ ...place, users: busUsers(secrets.busSecret, []) }, log)
+    nats = running
+    undo.push(() => running.stop())
+    const host = config.bind === '0.0.0.0' || config.bind === '::' ? '127.0.0.1' : config.bind
+    const remote = natsBus(
+      `nats://control:${secrets.busSecret}@${host.includes(':') ? `[${host}]` : host}:${place.port}`,
+      'control',
+      log,
+    )
+    undo.push(() => remote.close())
+    await remote.ready
+    return remote
+  }
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 })
     const database = await openDatabase(config.database, stateDir, log)
     undo.push(() => database.close())
-    const bus = createLocalBus(log)
-    undo.push(() => bus.close())
+    const bus = await openBus()
     const storage = {
       flavor: config.storageFlavor,
       configFile: config.storageConfig,
@@ -56,10 +83,18 @@ export async function cloudOf(
     await seedIdentity(seeding)
     const since = clock.now()
     await control.listen()
-    const host = startHosts({ config, cloudId, bus, log, clock })
-    undo.push(() => host.stop())
-    await host.ready
-    progress(says)
+    if (nats) {
+      await (nats as NatsProcess).allow(busUsers(secrets.busSecret, await members(database.read)))
+      const opened = await openHostsDoor({ config, cloudId, busSecret: secrets.busSecret, database, nats, clock, log })
+      door = opened
+      undo.push(() => opened.close())
+    }
+    if (config.roles === 'all') {
+      const host = startHosts({ config, cloudId, bus, log, clock })
+      undo.push(() => host.stop())
+      await host.ready
+      progress(says)
+    }
     await seedDemo(seeding)
 
     return {
@@ -88,6 +123,10 @@ export async function cloudOf(
       collectGarbage: (dryRun) => control.services.image.collectGarbage(dryRun),
       async scrub() {
         return { ...(await control.services.registry.rescrub()), mibPerSecond: config.scrubMiBPerSecond }
+      },
+      async hostToken(host) {
+        if (!door) throw new CloudError('conflict', 'this cloud is one machine; to let others join, set `bus: nats`')
+        return await door.token(host)
       },
       firstServer: () => control.services.compute.firstNamed(firstServerName),
     }

@@ -48,7 +48,7 @@ export async function createControl(parts: ControlParts): Promise<Control> {
   const { config, database, bus, log, clock } = parts
   await migrate(database, migrations)
   const loops = createLoops(log, clock, parts.idle)
-  const hosts = createHosts(database, bus, clock, log)
+  const hosts = createHosts(database, bus, clock, log, config.hostDownSeconds * 1000)
   const ground: Ground = { ...parts, nudge: (loop) => loops.nudge(loop) }
   const services = await createServices(ground, hosts)
   const all = listed(services)

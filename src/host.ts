@@ -7,6 +7,7 @@ import type { Logger } from './platform/log.ts'
 import { dockerDriver } from './services/compute/host/docker.ts'
 import { startComputeHost } from './services/compute/host/servers.ts'
 import { startNetworkHost } from './services/network/host/agent.ts'
+import { standardPort as standardTunnelPort } from './services/network/host/tunnel.ts'
 
 export interface HostParts {
   config: Config
@@ -30,6 +31,8 @@ export function startHost({ config, cloudId, bus, log, clock }: HostParts): Host
   const parts = { host, cloudId, stateDir, bus, clock }
   const network = startNetworkHost({
     ...{ ...parts, engine, publicNat },
+    tunnelPort: standardTunnelPort + config.portBase,
+    ...(config.tunnelIp === '' ? {} : { tunnelIp: config.tunnelIp }),
     metadata: { url: localUrlOf(config, 'metadata'), sharedSecret: config.metadataProxySharedSecret },
     log: log.child({ role: 'network' }),
   })

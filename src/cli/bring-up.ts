@@ -41,6 +41,7 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
       cloud && (await cloud.collectGarbage((said as { dryRun?: boolean } | undefined)?.dryRun === true)),
     scrub: async () => cloud && (await cloud.scrub()),
     explain: async (server) => cloud && (await cloud.explainServer(String(server))),
+    'host-token': async (host) => cloud && { token: await cloud.hostToken(String(host)) },
     'policy-check': async (question) => cloud && (await cloud.explainPolicy(question as PolicyQuestion)),
     ...(config.faults ? faultAnswers(() => engine?.own ?? null) : {}),
   })
@@ -54,14 +55,16 @@ export async function bringUp(config: Config, progress: Progress, load = loadClo
       engineSocket: config.engineSocket,
       registryHost: loopbackHostOf(config, 'registry'),
     })
-    engine = await ensureEngine(config, cloudId, step)
-    step(`engine: ${engine.description}${engine.own && !engine.startedNow ? ' (runs already)' : ''}`)
+    if (config.roles === 'all') {
+      engine = await ensureEngine(config, cloudId, step)
+      step(`engine: ${engine.description}${engine.own && !engine.startedNow ? ' (runs already)' : ''}`)
+    }
     const secrets = ensureSecrets(config.stateDir)
     writeCredentials(config, secrets)
-    if (engine.own) stopWatching = watchEngine(engine.own, log)
+    if (engine?.own) stopWatching = watchEngine(engine.own, log)
     const start = await loading
     const metadataProxySharedSecret = config.metadataProxySharedSecret || secrets.metadataSecret
-    const known = { ...config, engineSocket: engine.socket, metadataProxySharedSecret }
+    const known = { ...config, engineSocket: engine?.socket ?? '', metadataProxySharedSecret }
     cloud = await start(known, log, { cloudId, ...secrets }, step)
     await firstServerSettled(cloud, step)
     progress.ready(await summaryOf(config, cloud))

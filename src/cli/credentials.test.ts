@@ -14,7 +14,7 @@ test('what a shell and a client read is what was meant, whatever is in a passwor
   t.after(() => rmSync(stateDir, { recursive: true }))
   const config = readConfig({}, { stateDir, portBase: '100' })
   const adminPassword = `a'b"c$d \`e\` \\`
-  writeCredentials(config, { adminPassword, demoPassword: 'yes', metadataSecret: 'm' })
+  writeCredentials(config, { adminPassword, demoPassword: 'yes', metadataSecret: 'm', busSecret: 'b' })
   const paths = statePaths(stateDir)
 
   const script = '. "$1"; printf "%s\\n" "$OS_PASSWORD" "$OS_AUTH_URL" "$OS_PROJECT_NAME"'

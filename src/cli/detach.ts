@@ -11,11 +11,11 @@ import { ensureStateDir, statePaths } from './state.ts'
 const program = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /** Runs the same `up` in a session of its own, and returns when it is ready or has failed. */
-export async function detach(config: Config, call: Call): Promise<number> {
+export async function detach(config: Config, call: Call, again?: readonly string[]): Promise<number> {
   ensureStateDir(config.stateDir)
   const { log } = statePaths(config.stateDir)
   const out = openSync(log, 'a', 0o600)
-  const words = ['up', '--follow', ...call.words.filter((word) => word !== '-d' && word !== '--detach')]
+  const words = again ?? ['up', '--follow', ...call.words.filter((word) => word !== '-d' && word !== '--detach')]
   const child = spawn(process.execPath, [...process.execArgv, program, ...words], {
     detached: true,
     stdio: ['ignore', out, out, 'pipe'],

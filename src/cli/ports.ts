@@ -12,7 +12,10 @@ export interface TakenPort {
 
 /** Tries every port of the cloud, and says which cannot be had. */
 export async function takenPorts(config: Config): Promise<TakenPort[]> {
-  const services = Object.keys(ports) as ServiceName[]
+  const manyHosts: readonly string[] = ['bus', 'hosts']
+  const services = (Object.keys(ports) as ServiceName[]).filter(
+    (service) => config.bus === 'nats' || !manyHosts.includes(service),
+  )
   const doors = services.map((service) => ({ service, port: portOf(config, service), host: config.bind }))
   const beside = loopbackBeside(config)
   if (beside) doors.push({ service: 'registry', port: portOf(config, 'registry'), host: beside })

@@ -55,6 +55,8 @@ export interface RunningCloud {
   collectGarbage(dryRun: boolean): Promise<Record<string, number>>
   /** Has all that is stored looked at again; answers what is known to be damaged. */
   scrub(): Promise<{ damaged: string[]; mibPerSecond: number }>
+  /** A one-time word that lets a machine join as `host`. @throws CloudError when the bus is this process's own */
+  hostToken(host: string): Promise<string>
   /** The seeded server; null when there is none (any more). */
   firstServer(): Promise<{ name: string; id: string; status: string; address: string | null } | null>
 }
@@ -63,6 +65,6 @@ export interface RunningCloud {
 export type StartCloud = (
   config: Config,
   log: Logger,
-  secrets: { cloudId: string; adminPassword: string; demoPassword: string },
+  secrets: { cloudId: string; adminPassword: string; demoPassword: string; busSecret: string },
   progress: (step: string) => void,
 ) => Promise<RunningCloud>

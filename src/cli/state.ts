@@ -36,6 +36,8 @@ export interface Secrets {
   readonly demoPassword: string
   /** Between hosts and the metadata service. */
   readonly metadataSecret: string
+  /** Control's own word on the bus, and what the hosts' are made of. */
+  readonly busSecret: string
 }
 
 /** What may lie in a directory before a cloud is made in it: settings, and what a start that was cut off left. */
@@ -101,17 +103,21 @@ export function ensureSecrets(stateDir: string): Secrets {
   const path = statePaths(stateDir).secrets
   const text = readIfThere(path)
   if (text === undefined) {
-    const made: Secrets = { adminPassword: newSecret(), demoPassword: newSecret(), metadataSecret: newSecret() }
+    const made: Secrets = {
+      ...{ adminPassword: newSecret(), demoPassword: newSecret() },
+      ...{ metadataSecret: newSecret(), busSecret: newSecret() },
+    }
     writePrivate(path, `${JSON.stringify(made, null, 2)}\n`)
     return made
   }
   try {
-    const { adminPassword, demoPassword, metadataSecret } = JSON.parse(text) as Partial<Secrets>
+    const found = JSON.parse(text) as Partial<Secrets>
+    const { adminPassword, demoPassword, metadataSecret = newSecret(), busSecret = newSecret() } = found
     if (typeof adminPassword === 'string' && typeof demoPassword === 'string') {
-      if (typeof metadataSecret === 'string') return { adminPassword, demoPassword, metadataSecret }
-      const grown: Secrets = { adminPassword, demoPassword, metadataSecret: newSecret() } // of an earlier version
-      writePrivate(path, `${JSON.stringify(grown, null, 2)}\n`)
-      return grown
+      const secrets: Secrets = { adminPassword, demoPassword, metadataSecret, busSecret }
+      // Those of an earlier version had fewer.
+      if (Object.keys(found).length < 4) writePrivate(path, `${JSON.stringify(secrets, null, 2)}\n`)
+      return secrets
     }
   } catch {
     // Falls through: half a file and a wrong one are the same to whoever must mend it.

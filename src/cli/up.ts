@@ -38,7 +38,11 @@ async function foreground(config: Config, progress: Progress): Promise<number> {
     return 0
   }
   try {
-    await ensureTools({ ownEngine: config.engineOwn, say: progress.step })
+    await ensureTools({
+      ownEngine: config.engineOwn && config.roles === 'all',
+      manyHosts: config.bus === 'nats',
+      say: progress.step,
+    })
     await ensurePorts(config)
     await bringUp(config, progress)
     return 0

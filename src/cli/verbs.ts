@@ -65,6 +65,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
     operand: 'gc|scrub',
     load: () => import('./images.ts'),
   },
+  host: {
+    summary: 'token NAME, join URL TOKEN, up: machines that carry servers for a control elsewhere',
+    flags: {},
+    raw: true,
+    load: () => import('./host.ts'),
+  },
   policy: {
     summary: 'check RULE --as USER: say why a rule allows or refuses',
     flags: {},

@@ -57,6 +57,13 @@ export interface Config {
   region: string
   /** `sqlite` (in the state directory) or `postgres://…`. */
   database: string
+  /** `local` (one machine), or `nats`. */
+  bus: 'local' | 'nats'
+  /** `control`: servers run on other machines only. */
+  roles: 'all' | 'control'
+  hostDownSeconds: number
+  /** Empty: the machine's first address. */
+  tunnelIp: string
   logLevel: string
   host: string
   demo: boolean
@@ -123,6 +130,8 @@ export const ports = {
   image: 9292,
   network: 9696,
   registry: 5042,
+  bus: 4222,
+  hosts: 8779,
 } as const
 
 export type ServiceName = keyof typeof ports

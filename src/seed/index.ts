@@ -43,7 +43,7 @@ export async function seedDemo(parts: SeedParts): Promise<void> {
   const api = client(token, config)
   const imageId = await seedImage(api, 'busybox', busyboxArchive)
   progress("image: busybox, made from this machine's own")
-  if (config.demo) {
+  if (config.demo && config.roles === 'all') {
     await seedServer(api, imageId, adminProjectId)
     progress(`compute: server ${firstServerName} ordered`)
   }

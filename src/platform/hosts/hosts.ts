@@ -23,16 +23,16 @@ export interface Hosts {
   list(role?: HostRole, db?: Db): Promise<Host[]>
   /** @throws NotFound */
   get(name: string, role: HostRole, db?: Db): Promise<Host>
-  /** Heard of within the last 60 s: six heartbeats. */
+  /** Heard of lately: within 60 s, six heartbeats, unless set otherwise. */
   isUp(host: Pick<Host, 'seenAt'>): boolean
   /** Called when a host appears, restarts, comes back or has new facts, after that is in the table. */
   onChange(callback: (host: Host) => void): () => void
   close(): void
 }
 
-const upMs = 60_000
+const usualUpMs = 60_000
 
-export function createHosts(database: Database, bus: Bus, clock: Clock, log: Logger): Hosts {
+export function createHosts(database: Database, bus: Bus, clock: Clock, log: Logger, upMs = usualUpMs): Hosts {
   const callbacks = new Set<(host: Host) => void>()
   const isUp = (host: Pick<Host, 'seenAt'>): boolean => clock.nowMs() - Date.parse(host.seenAt) <= upMs
 

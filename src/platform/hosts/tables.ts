@@ -10,9 +10,23 @@ export interface HostsTable {
   facts: string
 }
 
+/** Words that let a host in; a hash of each. */
+export interface HostTokensTable {
+  token_hash: string
+  host: string
+  expires_at_ms: number
+}
+
+export interface HostMembersTable {
+  host: string
+  joined_at: string
+}
+
 declare module '../db/database.ts' {
   interface Tables {
     hosts: HostsTable
+    host_tokens: HostTokensTable
+    host_members: HostMembersTable
   }
 }
 
@@ -28,6 +42,22 @@ export const hostMigrations: readonly Migration[] = [
         .addColumn('seen_at', 'text', (c) => c.notNull())
         .addColumn('facts', 'text', (c) => c.notNull())
         .addPrimaryKeyConstraint('hosts_pk', ['name', 'role'])
+        .execute()
+    },
+  },
+  {
+    name: '002-members',
+    async up(db) {
+      await db.schema
+        .createTable('host_tokens')
+        .addColumn('token_hash', 'text', (c) => c.primaryKey())
+        .addColumn('host', 'text', (c) => c.notNull())
+        .addColumn('expires_at_ms', 'bigint', (c) => c.notNull())
+        .execute()
+      await db.schema
+        .createTable('host_members')
+        .addColumn('host', 'text', (c) => c.primaryKey())
+        .addColumn('joined_at', 'text', (c) => c.notNull())
         .execute()
     },
   },
