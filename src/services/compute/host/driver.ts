@@ -23,6 +23,8 @@ export interface Plug {
    * `qnet001-<network id>` for a second one, and so on.
    */
   ready(portIds: readonly string[], dockerNetworks: readonly string[], signal: AbortSignal): Promise<void>
+  /** A frozen server's network stack would go on answering: its NICs are unplugged meanwhile. Repeatable. */
+  hold?(portIds: readonly string[], held: boolean): Promise<void>
   /** The file that is to be the server's `/etc/resolv.conf`; the engine's own when there is no such. */
   resolvConf?(serverId: string): Promise<string>
 }

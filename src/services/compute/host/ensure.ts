@@ -135,12 +135,11 @@ class Way {
 
   /** Wanted running or paused; the container is there and has run before. */
   private async run(found: containers.Container): Promise<Seen> {
-    const { engine } = this.deps
     const { Running, Paused } = found.State
     const { rebootFrom } = this.options
     const reboot = Running && rebootFrom !== null && startedAtOf(found) === rebootFrom
     if (reboot) {
-      if (Paused) await this.change('compute.unpause', () => containers.unpause(engine, found.Id, changing()))
+      if (Paused) await this.change('compute.unpause', () => this.thaw(found.Id))
       const patient = this.order.bootKind === 'soft' && (await heedsStop(found))
       // Stop and start apart, so that a grace period given up for a newer order leaves nothing going on in the engine.
       await this.end(found.Id, patient ? softRebootGraceSeconds : 0, 'compute.reboot')
@@ -151,10 +150,8 @@ class Way {
       await this.start(found.Id)
     }
     const isPaused = Paused && !reboot
-    if (isPaused && this.order.wish === 'running')
-      await this.change('compute.unpause', () => containers.unpause(engine, found.Id, changing()))
-    if (!isPaused && this.order.wish === 'paused')
-      await this.change('compute.pause', () => containers.pause(engine, found.Id, changing()))
+    if (isPaused && this.order.wish === 'running') await this.change('compute.unpause', () => this.thaw(found.Id))
+    if (!isPaused && this.order.wish === 'paused') await this.change('compute.pause', () => this.freeze(found.Id))
     return this.look(found.Id)
   }
 
@@ -177,7 +174,7 @@ class Way {
   private async stop(ours: Ours): Promise<Seen> {
     const { engine } = this.deps
     const found = ours.container
-    if (found.State.Paused) await this.change('compute.unpause', () => containers.unpause(engine, found.Id, changing()))
+    if (found.State.Paused) await this.change('compute.unpause', () => this.thaw(found.Id))
     if (!found.State.Running) return seenOf(engine, this.order.serverId, ours, this.signal)
     await this.end(found.Id, (await heedsStop(found)) ? stopGraceSeconds : 0, 'compute.stop')
     return this.look(found.Id)
@@ -235,7 +232,7 @@ class Way {
       await plugged
       faultPoint('compute.create.connected')
       await this.start(id)
-      if (this.order.wish === 'paused') await containers.pause(engine, id, changing())
+      if (this.order.wish === 'paused') await this.freeze(id)
       return await this.look(id)
     } catch (thrown) {
       const cause = giveUp.signal.aborted ? await failureOf(plugged, thrown, this) : thrown
@@ -244,6 +241,21 @@ class Way {
       if (id !== null) await containers.remove(engine, id, changing()).catch(() => {})
       throw cause
     }
+  }
+
+  private async freeze(id: string): Promise<void> {
+    await containers.pause(this.deps.engine, id, changing())
+    await this.hold(true)
+  }
+
+  private async thaw(id: string): Promise<void> {
+    await this.hold(false)
+    await containers.unpause(this.deps.engine, id, changing())
+  }
+
+  private async hold(held: boolean): Promise<void> {
+    const portIds = this.order.ports.map((port) => port.portId)
+    await this.options.plug.hold?.(portIds, held)
   }
 
   private async start(id: string): Promise<void> {

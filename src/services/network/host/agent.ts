@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Engine } from '../../../machine/docker/engine.ts'
+import { ipBatchForced } from '../../../machine/net/links.ts'
 import { deleteNamespace, listNamespaces } from '../../../machine/net/namespaces.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -23,7 +24,7 @@ import { dockerNetworks } from './docker-networks.ts'
 import { joinExternal } from './external.ts'
 import { exists, firstAddress, isOurs, loadModules } from './machine-facts.ts'
 import { type MetadataProxy, type MetadataUpstream, metadataProxy } from './metadata-proxy.ts'
-import { dockerNetworkOf, networkOfNamespace, socketOf } from './names.ts'
+import { dockerNetworkOf, namespaceOf, networkOfNamespace, socketOf, tapOf } from './names.ts'
 import { networkDriver } from './network-driver.ts'
 import { checkOrder, type OrderStore, openOrders, serverIdOf } from './orders.ts'
 import { servePlugin } from './plugin-server.ts'
@@ -61,6 +62,8 @@ export interface Plug {
    * @throws CloudError when a port cannot be served, or the engine is away
    */
   ready(portIds: readonly string[], dockerNetworks: readonly string[], signal: AbortSignal): Promise<void>
+  /** Cuts ports off, or lets them speak again; for servers that are frozen, whose kernel would answer for them. */
+  hold(portIds: readonly string[], held: boolean): Promise<void>
   /** The file that is to be a server's `/etc/resolv.conf`. It is kept until its last port goes. */
   resolvConf(serverId: string): Promise<string>
 }
@@ -345,6 +348,12 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
         await Promise.all(names.map((name) => docker.ensure(name, signal)))
         const orders = portIds.flatMap((portId) => portOrders?.get(portId) ?? [])
         for (const serverId of new Set(orders.map(serverIdOf))) if (serverId) await resolv?.settle(serverId)
+      },
+      async hold(portIds, held) {
+        await ready
+        const ports = portIds.flatMap((portId) => portOrders?.get(portId) ?? [])
+        for (const { portId, networkId } of ports)
+          await ipBatchForced(namespaceOf(networkId), [`link set ${tapOf(portId)} ${held ? 'down' : 'up'}`])
       },
       async resolvConf(serverId) {
         await ready
