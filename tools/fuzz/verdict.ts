@@ -12,8 +12,8 @@ const slowMs = 5000
 /** What is wrong with an answer; null when nothing is. */
 export function faultIn(service: ServiceName, method: string, path: string, got: Got): string | null {
   if (got.ms > slowMs) return `answered after ${Math.round(got.ms)} ms`
-  // A replica that is not ready says so by the status; nothing else may answer 5xx.
-  if (got.status >= 500) return `status ${got.status}`
+  // 501 is a refusal like those below 500: what the API has, and this cloud has nothing for.
+  if (got.status >= 500 && got.status !== 501) return `status ${got.status}`
   const type = String(got.headers['content-type'] ?? '')
   if (!got.headers['x-openstack-request-id']) return 'no request id'
   if (method === 'HEAD') return got.body === '' ? null : 'HEAD with a body'

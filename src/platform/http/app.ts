@@ -136,13 +136,8 @@ export function createApp(options: AppOptions): App {
   }).withTypeProvider<TypeBoxProvider>()
 
   app.setValidatorCompiler(({ schema, httpPart }) => {
-    // At the first request: most routes of a small cloud are never called, and compiling them all costs the start 0.1 s
-    // and 20 MB a service.
-    let validate: ReturnType<typeof compile> | undefined
-    return (data: unknown) => {
-      validate ??= compile(schema as object, httpPart)
-      return validate(data) ? { value: data } : { error: invalid(validate.errors ?? []) }
-    }
+    const validate = compile(schema as object, httpPart)
+    return (data: unknown) => (validate(data) ? { value: data } : { error: invalid(validate.errors ?? []) })
   })
   parseBodies(app, options.streams === true)
 

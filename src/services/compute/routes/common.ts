@@ -1,4 +1,3 @@
-import type { ValidateFunction } from 'ajv'
 import type { FastifyRequest } from 'fastify'
 import ipaddr from 'ipaddr.js'
 import { type TSchema, Type } from 'typebox'
@@ -6,7 +5,7 @@ import { isoOf } from '../../../platform/clock.ts'
 import { CloudError } from '../../../platform/errors.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
 import { type Microversion, microversion } from '../../../platform/http/microversions.ts'
-import { compile } from '../../../platform/http/validation.ts'
+import { compile, type Validate } from '../../../platform/http/validation.ts'
 
 /** Query parameters as Fastify gives them: a repeated one is a list. */
 export type Query = Readonly<Record<string, string | string[] | undefined>>
@@ -89,7 +88,7 @@ export function timeOf(query: Query, name: string): string | null {
 export function versioned(breakpoints: readonly string[], make: (at: (v: string) => boolean) => TSchema) {
   const compiled = breakpoints.map((breakpoint) => {
     const from = microversion(breakpoint)
-    let validate: ValidateFunction | undefined
+    let validate: Validate | undefined
     return {
       from,
       get: () =>
@@ -99,7 +98,7 @@ export function versioned(breakpoints: readonly string[], make: (at: (v: string)
         )),
     }
   })
-  const validator = (at: Microversion): ValidateFunction => compiled.findLast(({ from }) => from <= at)!.get()
+  const validator = (at: Microversion): Validate => compiled.findLast(({ from }) => from <= at)!.get()
   /** For `bodies` of a route. */
   const schemas = (at: Microversion): unknown[] => [validator(at).schema]
   return Object.assign(validator, { schemas })

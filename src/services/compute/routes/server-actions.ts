@@ -1,9 +1,8 @@
-import type { ValidateFunction } from 'ajv'
 import { Type } from 'typebox'
 import { CloudError } from '../../../platform/errors.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { baseUrl } from '../../../platform/http/links.ts'
-import { check, compile } from '../../../platform/http/validation.ts'
+import { check, compile, type Validate } from '../../../platform/http/validation.ts'
 import type { Deps } from '../logic/deps.ts'
 import * as hostRequests from '../logic/host-requests.ts'
 import * as actions from '../logic/server-actions.ts'
@@ -107,7 +106,7 @@ const handlers: ActionHandlers = {
   ),
 }
 
-const validators = new Map<string, ValidateFunction>(
+const validators = new Map<string, Validate>(
   Object.entries(handlers).map(([name, { schema }]) => [
     name,
     compile(Type.Object({ [name]: schema }, strict), 'body'),

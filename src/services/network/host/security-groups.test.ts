@@ -138,7 +138,7 @@ test('security groups', async (t) => {
   await t.test('a port answers for its own addresses only, in ARP and in neighbour discovery', async () => {
     // The kernel answers for proxied addresses with its own source address, which only the target check catches.
     await a.run([
-      ...['sysctl', '-qw', 'net.ipv4.conf.all.forwarding=1', 'net.ipv6.conf.all.forwarding=1'],
+      ...['busybox', 'sysctl', '-qw', 'net.ipv4.conf.all.forwarding=1', 'net.ipv6.conf.all.forwarding=1'],
       'net.ipv6.conf.eth0.proxy_ndp=1',
     ])
     const addresses = ['10.0.0.98', 'fd00:7::98']
@@ -154,7 +154,7 @@ test('security groups', async (t) => {
     await cloud.port({ ...wanted(5, inGroup), portId: ports[0]!.portId, allowedAddressPairs: pairs })
     await until(async () => (await believed()).every((yes) => yes))
     await cloud.port({ ...wanted(5, inGroup), portId: ports[0]!.portId })
-    await a.run(['sysctl', '-qw', 'net.ipv4.conf.all.forwarding=0', 'net.ipv6.conf.all.forwarding=0'])
+    await a.run(['busybox', 'sysctl', '-qw', 'net.ipv4.conf.all.forwarding=0', 'net.ipv6.conf.all.forwarding=0'])
   })
 
   await t.test('a port is no DHCP server', async (t) => {
