@@ -54,7 +54,7 @@ export interface BlobStore {
   /**
    * Streams to a temporary file, hashing on the way, then fsync, rename, fsync of the directory. `key` defaults to a
    * fresh id. A stream that fails or is aborted leaves nothing behind. `maxBytes` exceeded → CloudError `tooLarge`.
-   * A full disk → CloudError `noSpace`.
+   * A full disk → CloudError `noSpace`. A stream that is refused is its owner's to destroy.
    */
   put(source: Readable, options?: PutOptions): Promise<Stored>
   /** `start` and `end` are byte offsets, `end` exclusive. @throws NotFound */

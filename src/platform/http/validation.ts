@@ -1,5 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import type { Static, TSchema } from 'typebox'
 import { CloudError } from '../errors.ts'
 
 /** A request that does not fit its schema. */
@@ -53,6 +54,24 @@ export function compile(schema: object, part: string | undefined): Validate {
   }
   const validate: Validate = Object.assign(check, { schema })
   return validate
+}
+
+const validators = new WeakMap<object, Validate>()
+
+function validatorOf(schema: object): Validate {
+  const known = validators.get(schema) ?? compile(schema, 'body')
+  validators.set(schema, known)
+  return known
+}
+
+/** Whether a value from elsewhere (a manifest, a stored document) is what the schema says. */
+export const fits = <T extends TSchema>(schema: T, value: unknown): value is Static<T> => validatorOf(schema)(value)
+
+/** Where and why a value does not fit: `/layers/0 must have required property 'digest'`. */
+export function misfit(schema: TSchema, value: unknown): string {
+  const validate = validatorOf(schema)
+  const [first] = validate(value) ? [] : (validate.errors ?? [])
+  return `${first?.instancePath || '/'} ${first?.message ?? 'does not fit'}`
 }
 
 /** Checks a body that only the handler can choose the schema for (microversions, action names). @throws InvalidRequest */

@@ -3,9 +3,9 @@ import { posix } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type Static, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
 import type { BlobReader, Digest } from '../../../platform/blobs/blobs.ts'
 import { CloudError } from '../../../platform/errors.ts'
+import { fits, misfit } from '../../../platform/http/validation.ts'
 import { bad, readTar, type TarEntry } from './tar.ts'
 
 /** A range of a stored archive that is a blob of its image. */
@@ -175,9 +175,8 @@ export function parse<T extends TSchema>(schema: T, bytes: Buffer, what: string)
   } catch (thrown) {
     throw new CloudError('badRequest', `The archive's ${what} is not valid JSON.`, { cause: thrown })
   }
-  if (Value.Check(schema, value)) return value
-  const [first] = Value.Errors(schema, value)
-  throw bad(`has a ${what} that is not one: ${first?.instancePath || '/'} ${first?.message ?? 'does not fit'}`)
+  if (fits(schema, value)) return value
+  throw bad(`has a ${what} that is not one: ${misfit(schema, value)}`)
 }
 
 /** Each digest once: an image may repeat a layer. */

@@ -157,7 +157,9 @@ async function copyTo(deps: Deps, task: Task, from: string, stores: readonly str
       await locationRows.begin(trx, copy)
     })
     try {
-      await blobs.put(await blobs.open(from), { key: copy.key, sha256Only: true })
+      const source = await blobs.open(from)
+      // A store that fails before it reads leaves the stream to us, with a file open behind it.
+      await blobs.put(source, { key: copy.key, sha256Only: true }).finally(() => source.destroy())
     } catch (thrown) {
       log.warn({ image: task.imageId, store, reason: messageOf(thrown) }, 'a copy could not be made')
       const isEnough = task.detail?.allMustSucceed === false

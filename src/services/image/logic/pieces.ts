@@ -45,7 +45,8 @@ export async function slim(deps: Deps, id: string, key: string, index: ArchiveIn
     async function* rest() {
       for (const { start, size } of kept) yield* await blobs.open(key, { start, end: start + size })
     }
-    await blobs.put(Readable.from(rest(), { highWaterMark: 2 }), { key: copy.key, sha256Only: true })
+    const source = Readable.from(rest(), { highWaterMark: 2 })
+    await blobs.put(source, { key: copy.key, sha256Only: true }).finally(() => source.destroy())
   } finally {
     deps.receiving.delete(copy.key)
   }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { faultPoint } from '../../../platform/faults.ts'
+import { fits } from '../../../platform/http/validation.ts'
 import * as imageRows from '../db/images.ts'
 import type { ArchiveBlob, ArchiveIndex } from './archive.ts'
 import { ImageConfig, maxJsonBytes, sha256Of } from './archive-file.ts'
@@ -50,7 +50,7 @@ export async function shareWithBase(deps: Deps, image: Image, key: string, index
   if (!config) throw new Error(`${key} lacks its configuration`)
   const own = await diffIds(Buffer.concat(await (await open(config)).toArray()))
   const parsed: unknown = JSON.parse(index.manifest.content)
-  const layers: Layer[] = Value.Check(Layers, parsed) ? parsed.layers : []
+  const layers: Layer[] = fits(Layers, parsed) ? parsed.layers : []
   const base = await baseOf(deps, image)
   const isBase = base !== null && base.diffIds.length <= own.length && base.diffIds.every((id, i) => id === own[i])
   const shared = isBase ? base.layers : []
@@ -88,7 +88,7 @@ async function baseOf({ database, registry, blobs }: Deps, image: Image) {
   const manifest = await registry.findManifest(database.read, repository, base.manifestDigest)
   const config = await registry.findBlob(database.read, repository, base.configDigest)
   const parsed: unknown = manifest ? JSON.parse(manifest.content) : null
-  if (!config || config.size > maxJsonBytes || !Value.Check(Layers, parsed)) return null
+  if (!config || config.size > maxJsonBytes || !fits(Layers, parsed)) return null
   if (parsed.layers.some(({ mediaType }) => typeOf(mediaType) === null)) return null
   const bytes = await blobs.open(config.blobKey, { start: config.offset, end: config.offset + config.size })
   const ids = await diffIds(Buffer.concat(await bytes.toArray()))
@@ -97,5 +97,5 @@ async function baseOf({ database, registry, blobs }: Deps, image: Image) {
 
 async function diffIds(config: Buffer): Promise<string[]> {
   const parsed: unknown = JSON.parse(config.toString('utf8'))
-  return Value.Check(ImageConfig, parsed) ? parsed.rootfs.diff_ids : []
+  return fits(ImageConfig, parsed) ? parsed.rootfs.diff_ids : []
 }

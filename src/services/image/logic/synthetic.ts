@@ -3,9 +3,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import type { BlobStore } from '../../../platform/blobs/blobs.ts'
 import type { Db } from '../../../platform/db/database.ts'
+import { fits } from '../../../platform/http/validation.ts'
 import type { RegistryService } from '../../registry/index.ts'
 
 /** A pushed image as the archive that `docker save` would write. */
@@ -27,7 +27,7 @@ const Manifest = Type.Object({ config: Part, layers: Type.Array(Part) })
  */
 export function archiveOf(manifest: { digest: string; mediaType: string; content: string }): Archive {
   const json: unknown = JSON.parse(manifest.content)
-  if (!Value.Check(Manifest, json)) throw new Error(`${manifest.digest} is no manifest of an image`)
+  if (!fits(Manifest, json)) throw new Error(`${manifest.digest} is no manifest of an image`)
   const bytes = Buffer.from(manifest.content)
   const entries = new Map<string, Segment>()
   for (const { digest, size } of [json.config, ...json.layers]) entries.set(nameOf(digest), { digest, size })

@@ -34,7 +34,7 @@ export async function adopt(deps: Deps, key: string): Promise<void> {
   for (const { digest, offset, size } of await repositories.inFile(database.read, key)) {
     const { id } = await begin(deps, 'adopted')
     const body = await blobs.open(key, { start: offset, end: offset + size })
-    await append(deps, 'adopted', id, { body, start: null, length: size })
+    await append(deps, 'adopted', id, { body, start: null, length: size }).finally(() => body.destroy())
     faultPoint('registry.adopt.stored')
     await database.write(async (trx) => {
       const [part] = await uploadRows.parts(trx, id)

@@ -1,8 +1,8 @@
 import { buffer } from 'node:stream/consumers'
 import { type Static, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Db } from '../../../platform/db/database.ts'
 import { faultPoint } from '../../../platform/faults.ts'
+import { fits, misfit } from '../../../platform/http/validation.ts'
 import * as pushed from '../db/pushed.ts'
 import * as repositories from '../db/repositories.ts'
 import * as tagRows from '../db/tags.ts'
@@ -149,9 +149,8 @@ function common({ subject, annotations }: { subject?: Descriptor; annotations?: 
 }
 
 function checked<T extends TSchema>(schema: T, value: unknown): Static<T> {
-  if (Value.Check(schema, value)) return value
-  const [first] = Value.Errors(schema, value)
-  throw refusals.manifestInvalid(`${first?.instancePath || '/'} ${first?.message ?? 'does not fit'}`)
+  if (fits(schema, value)) return value
+  throw refusals.manifestInvalid(misfit(schema, value))
 }
 
 async function allThere(db: Db, repository: string, { blobs, manifests }: Parsed): Promise<void> {
@@ -211,7 +210,7 @@ async function imageOf(
 function configOf(bytes: Buffer): Static<typeof ImageConfig> | null {
   try {
     const json: unknown = JSON.parse(bytes.toString('utf8'))
-    return Value.Check(ImageConfig, json) ? { os: json.os, architecture: json.architecture } : null
+    return fits(ImageConfig, json) ? { os: json.os, architecture: json.architecture } : null
   } catch {
     return null
   }

@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, ti
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Clock } from '../../../platform/clock.ts'
+import { fits } from '../../../platform/http/validation.ts'
 import { newId } from '../../../platform/ids.ts'
 
 /** What a token allows in one repository, or of the catalogue. */
@@ -58,7 +58,7 @@ export function createTokens(key: Buffer, clock: Clock): Tokens {
     const given = Buffer.from(signature, 'base64url')
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null
     const claims: unknown = JSON.parse(Buffer.from(body, 'base64url').toString()) // ours: the signature is right
-    if (!Value.Check(Claims, claims)) return null
+    if (!fits(Claims, claims)) return null
     const identityToken = claims.id === undefined ? null : unseal(sealing, claims.id)
     return { access: claims.access, identityToken, expiresMs: claims.exp * 1000 }
   }

@@ -173,7 +173,8 @@ async function assemble(deps: Deps, id: string): Promise<Whole> {
     async function* all() {
       for (const part of parts) yield* await blobs.open(part.key)
     }
-    const { size, sha256 } = await blobs.put(Readable.from(all(), { highWaterMark: 2 }), { key, sha256Only: true })
+    const source = Readable.from(all(), { highWaterMark: 2 })
+    const { size, sha256 } = await blobs.put(source, { key, sha256Only: true }).finally(() => source.destroy())
     return { key, size, sha256 }
   } catch (thrown) {
     await database.write((trx) => uploadRows.removePart(trx, key))
