@@ -1,9 +1,9 @@
-import { request } from 'undici'
 import type { Control } from '../control.ts'
 import { type Config, localUrlOf, type ServiceName } from '../platform/config.ts'
 import type { Database } from '../platform/db/database.ts'
 import { isMarked, mark } from '../platform/db/marks.ts'
 import { CloudError } from '../platform/errors.ts'
+import { request } from '../platform/http/client.ts'
 import { busyboxArchive } from './busybox.ts'
 import { sshArchive } from './ssh-image.ts'
 
@@ -58,7 +58,7 @@ export async function seedDemo(parts: SeedParts): Promise<void> {
 type Method = 'GET' | 'POST' | 'PUT'
 type Client = <T>(method: Method, service: ServiceName, path: string, body?: unknown) => Promise<T>
 
-/** By undici, which the Engine is called through too: the global `fetch` would load a second copy of it. */
+/** Not by the global `fetch`, which would load a second client. */
 function client(token: string, config: Config): Client {
   return async <T>(method: Method, service: ServiceName, path: string, body?: unknown) => {
     const base = localUrlOf(config, service)

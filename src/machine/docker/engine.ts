@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
-import { Pool } from 'undici'
 import { CloudError, messageOf } from '../../platform/errors.ts'
+import { Pool } from '../../platform/http/client.ts'
 import { errorOfAnswer, errorOfTransport } from './errors.ts'
 
 /** The Engine API versions this client speaks. Source: Docker Engine API reference, "Versioning". */

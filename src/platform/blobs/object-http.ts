@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
-import { Agent, type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { NotFound } from '../errors.ts'
+import { Agent, request } from '../http/client.ts'
 import { Refusal } from './objects.ts'
 
 /** Apart from others: a slow object store must not take their connections. */

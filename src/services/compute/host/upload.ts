@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
-import { request } from 'undici'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { request } from '../../../platform/http/client.ts'
 import type { SnapshotOrder } from '../messages.ts'
 
 /**
