@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type Static, Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { NotFound } from '../errors.ts'
+import { fits } from '../http/validation.ts'
 import { agesMs, orNotFound, staleMs } from './object-http.ts'
 import { type ObjectDriver, persistently, Refusal } from './objects.ts'
 import { type OpenStackAccount, openSession } from './openstack-auth.ts'
@@ -41,7 +41,7 @@ export function glanceDriver(settings: GlanceSettings): ObjectDriver {
       const next: string = path
       const { body } = await persistently(() => session.request('GET', next))
       const page: unknown = await body.json()
-      if (!Value.Check(Page, page)) throw new Error('Glance sent no list of images')
+      if (!fits(Page, page)) throw new Error('Glance sent no list of images')
       yield* page.images
       path = page.next
     }
@@ -83,7 +83,7 @@ export function glanceDriver(settings: GlanceSettings): ObjectDriver {
       }
       const { body } = await session.request('POST', '/v2/images', { headers: json, body: JSON.stringify(wanted) })
       const made: unknown = await body.json()
-      if (!Value.Check(Image, made)) throw new Error('Glance made no image')
+      if (!fits(Image, made)) throw new Error('Glance made no image')
       const hash = createHash('sha512')
       async function* hashed() {
         for await (const part of parts) {

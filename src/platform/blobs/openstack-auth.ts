@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { CloudError } from '../errors.ts'
+import { fits } from '../http/validation.ts'
 import { call } from './object-http.ts'
 import { Refusal } from './objects.ts'
 
@@ -84,7 +84,7 @@ async function logIn(account: OpenStackAccount, type: string): Promise<Found> {
     const passwordCredentials = { username: account.user, password: account.password }
     const body = JSON.stringify({ auth: { tenantName: account.project, passwordCredentials } })
     const said: unknown = await (await call('POST', `${base}/tokens`, { headers, body })).body.json()
-    if (!Value.Check(Access2, said)) throw unreadable()
+    if (!fits(Access2, said)) throw unreadable()
     const urls = said.access.serviceCatalog.filter((service) => service.type === type).flatMap((one) => one.endpoints)
     const found = urls.find(({ region }) => account.region === '' || region === account.region)
     if (!found) throw noEndpoint(type, account.region)
@@ -101,7 +101,7 @@ async function logIn(account: OpenStackAccount, type: string): Promise<Found> {
   const root = base.endsWith('/v3') ? base : `${base}/v3`
   const answer = await call('POST', `${root}/auth/tokens`, { headers, body: JSON.stringify({ auth }) })
   const said: unknown = await answer.body.json()
-  if (!Value.Check(Token3, said)) throw unreadable()
+  if (!fits(Token3, said)) throw unreadable()
   const urls = said.token.catalog.filter((service) => service.type === type).flatMap((service) => service.endpoints)
   const found = urls.find(
     (one) => one.interface === 'public' && (account.region === '' || (one.region_id ?? one.region) === account.region),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { fits } from '../http/validation.ts'
 import { agesMs, orNotFound, staleMs, withLast } from './object-http.ts'
 import { type ObjectDriver, persistently, Refusal } from './objects.ts'
 import { type OpenStackAccount, openSession } from './openstack-auth.ts'
@@ -54,7 +54,7 @@ export function swiftDriver(settings: SwiftSettings): ObjectDriver {
       const { body } = await persistently(() => session.request('GET', `/${encodeURIComponent(container)}?${query}`))
       const text = await body.text() // 204, without a body, where there is nothing
       const page: unknown = text === '' ? [] : JSON.parse(text)
-      if (!Value.Check(Listing, page)) throw new Error('Swift sent no listing')
+      if (!fits(Listing, page)) throw new Error('Swift sent no listing')
       for (const { name, last_modified } of page)
         if (name !== undefined) yield { name, ageMs: agesMs(`${last_modified ?? ''}Z`) || 0 }
       const last = page.at(-1)?.name
@@ -131,5 +131,5 @@ export function swiftDriver(settings: SwiftSettings): ObjectDriver {
 async function limitOf(session: ReturnType<typeof openSession>): Promise<number> {
   const usual = 1000
   const info: unknown = JSON.parse(await session.beside('/info').catch(() => '{}')) // a proxy may hide it
-  return Value.Check(Info, info) ? (info.slo?.max_manifest_segments ?? usual) : usual
+  return fits(Info, info) ? (info.slo?.max_manifest_segments ?? usual) : usual
 }
