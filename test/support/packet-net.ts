@@ -42,7 +42,11 @@ export async function startPacketNet(t: Ending, answeringOn: readonly number[]) 
     endpoints: new Map(),
   }
   const plain = { projectId: 'p', mtu: 1450, vni: 0, peers: [], external: false, subnets: [] }
-  const network = carryNetwork(networkId, { cloudId, log, metadata: null }, orders)
+  const network = carryNetwork(
+    networkId,
+    { cloudId, log, metadata: null, tunnel: { localIp: '127.0.0.1', port: 4789 } },
+    orders,
+  )
   const say = (wish: 'present' | 'absent') =>
     orders.networks.set(networkId, { networkId, generation: 1, wish, ...plain })
   const namespaces: string[] = []
