@@ -57,15 +57,7 @@ export const networkPolicy: Rules = {
   get_subnet: any(adminOrReader, 'rule:shared'),
   update_subnet: any(adminOrMember, `(role:member and ${netOwner})`),
   delete_subnet: any(adminOrMember, `(role:member and ${netOwner})`),
-  ...forAll(
-    [
-      'create_subnet:segment_id',
-      'create_subnet:service_types',
-      'update_subnet:segment_id',
-      'update_subnet:service_types',
-    ],
-    admin,
-  ),
+  ...forAll(['create_subnet:segment_id', 'update_subnet:segment_id'], admin),
 
   create_port: adminOrMember,
   get_port: any(adminOrReader, service, netOwner),

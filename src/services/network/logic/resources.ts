@@ -94,8 +94,8 @@ const serviceTypes: is.Parse<string[]> = (value) =>
       'Duplicate service type',
     )(value)
     .map((type) => {
-      if (/^(network|compute|neutron|baremetal):/.test(type)) return type
-      throw new is.Reason(`Service type '${type}' does not correspond to a valid device owner`)
+      if (type.trim() !== '') return type
+      throw new is.Reason(`Service type '${type}' is empty`)
     })
 
 /** Source: Network API reference, "Subnets". */
@@ -210,7 +210,16 @@ export const port: Resource = {
       column: textColumn('qos_policy_id'),
     },
     qos_network_policy_id: {},
-    security_groups: { post: true, put: true, filter: true, parse: is.nullAsEmpty(is.list(is.uuid, 'security group')) },
+    security_groups: {
+      post: true,
+      put: true,
+      filter: true,
+      parse: is.distinct(
+        is.nullAsEmpty(is.list(is.uuid, 'security group')),
+        (group) => group,
+        'Duplicate items in the list:',
+      ),
+    },
     description,
     'binding:vnic_type': {
       post: true,

@@ -34,7 +34,8 @@ export const protocolNumbers: Readonly<Record<string, number>> = {
 /** Make sense on IPv6 only. */
 const ipv6Only = new Set(['ipv6-encap', 'ipv6-frag', 'ipv6-icmp', 'icmpv6', 'ipv6-nonxt', 'ipv6-opts', 'ipv6-route'])
 
-export const isIpv6Only = (protocol: string): boolean => ipv6Only.has(protocol)
+export const isIpv6Only = (protocol: string): boolean =>
+  ipv6Only.has(protocol) || [...ipv6Only].some((name) => String(protocolNumbers[name]) === protocol)
 
 export const withPorts: ReadonlySet<number> = new Set([6, 17, 33, 132, 136])
 export const isIcmp = (protocol: string | null): boolean =>

@@ -61,6 +61,8 @@ export async function create(deps: Deps, items: readonly Accepted<NewGroup>[]): 
   )
   return await deps.database.write(async (trx) => {
     await claimAll(trx, deps, 'security_group', items)
+    // One rule for each IP version, with which every group starts.
+    await claimAll(trx, deps, 'security_group_rule', [...items, ...items])
     const made: groupRows.GroupRow[] = []
     for (const { values } of items) made.push((await insert(trx, deps.clock, values, false))!)
     return made

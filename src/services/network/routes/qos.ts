@@ -75,6 +75,9 @@ function ruleRoutes(app: App, deps: Deps, chapter: PolicyChapter, type: QosRuleT
   /** The policy, if the caller may do this with its rules. */
   async function allowed(request: FastifyRequest): Promise<RuleParams> {
     const params = request.params as RuleParams
+    // Who may not do this with a policy of their own is not told whether this one exists.
+    const { projectId } = request.ctx
+    request.enforce({ project_id: projectId, tenant_id: projectId })
     request.enforce((await seenRow(request, deps, chapter, params.policy)).target)
     return params
   }
@@ -149,8 +152,9 @@ function ruleTypeRoutes(app: App): void {
     )
     return { rule_types: all.map((one) => selected(one, fieldsOf(request))) }
   })
-  app.get('/v2.0/qos/rule-types/:type', { config }, async (request) => {
+  app.get('/v2.0/qos/rule-types/:type', { config: { ...config, check: 'handler' } }, async (request) => {
     const { type } = request.params as { type: string }
+    request.enforce({}, 'context_is_admin') // how it is done is the operator's business
     const known = types.find((one) => one === type)
     if (!known) {
       throw new CloudError('notFound', `Rule type ${type} could not be found.`, { type: 'QosRuleTypeNotFound' })

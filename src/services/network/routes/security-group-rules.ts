@@ -1,5 +1,6 @@
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
+import { visibleRules } from '../db/listing.ts'
 import * as groupRows from '../db/security-groups.ts'
 import type { Deps } from '../logic/deps.ts'
 import { groupNotFound, ruleNotFound } from '../logic/errors.ts'
@@ -17,6 +18,7 @@ export function securityGroupRuleRoutes(app: App, deps: Deps): void {
     list: groupRows.listRules,
     find: groupRows.findRule,
     notFound: ruleNotFound,
+    visible: visibleRules,
     prepare: (projectId) => ensureDefaults(deps, [projectId]),
     views: async (rows) => rows.map(ruleView),
     async surroundings(things, request) {

@@ -145,6 +145,13 @@ test('every resource that can be tagged and shared is', async (t) => {
   const { id: network_id } = await bob.make('networks', {})
   const subnet = await bob.make('subnets', { network_id, ip_version: 4, subnetpool_id: pool.id, prefixlen: 24 })
   await bob.make('ports', { network_id, security_groups: [group.id] })
+  const quality = (await admin.post('qos/policies', { policy: { name: 'q' } })).body.policy
+  const policy = { object_type: 'qos_policy', object_id: quality.id, action: 'access_as_shared', target_tenant: 'bob' }
+  const shared = await admin.make('rbac-policies', policy)
+  const limited = await bob.make('networks', { qos_policy_id: quality.id })
+  assert.equal((await admin.delete(`rbac-policies/${shared.id}`)).status, 409)
+  await bob.delete(`networks/${limited.id}`)
+  assert.equal((await admin.delete(`rbac-policies/${shared.id}`)).status, 204)
   const own = await bob.make('security-groups', { name: 'own' })
   const rule = { security_group_id: own.id, direction: 'ingress', remote_address_group_id: addresses.id }
   await bob.make('security-group-rules', rule)
