@@ -1,7 +1,7 @@
-import { request } from 'undici'
 import type { Context } from '../../../platform/auth/context.ts'
 import type { Trx } from '../../../platform/db/database.ts'
 import { messageOf } from '../../../platform/errors.ts'
+import { request } from '../../../platform/http/client.ts'
 import { newId } from '../../../platform/ids.ts'
 import * as events from '../db/events.ts'
 import type { Deps } from './deps.ts'
