@@ -1,10 +1,5 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Pool } from 'undici'
-import { parse } from 'yaml'
+import { type Api, logIn, startSimulated } from './cloud.ts'
 
 /**
  * Sustained launches a second: `berth simulate` in a process of its own, and here clients that create servers. A launch
@@ -24,70 +19,27 @@ const { values } = parseArgs({
   },
 })
 const [launches, concurrency] = [Number(values.launches), Number(values.concurrency)]
-const stateDir = mkdtempSync(join(tmpdir(), 'berth-launch-'))
-const main = new URL('../src/main.ts', import.meta.url).pathname
-const profile = values['cpu-prof'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-prof']}`] : []
-const place = ['--state-dir', stateDir, '--port-base', values['port-base']]
-const cloud = spawn(process.execPath, [...profile, main, 'simulate', '--hosts', values.hosts, ...place], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-  env: {
-    ...process.env,
-    BERTH_DATABASE: values.database,
-    BERTH_QUOTAS_INSTANCES: '-1',
-    BERTH_QUOTAS_CORES: '-1',
-    BERTH_QUOTAS_RAM_MIB: '-1',
-    BERTH_CPU_ALLOCATION_RATIO: '1000',
-    BERTH_RAM_ALLOCATION_RATIO: '1000',
-    BERTH_DISK_ALLOCATION_RATIO: '1000',
-  },
+const cloud = await startSimulated({
+  ...{ hosts: values.hosts, portBase: values['port-base'], database: values.database, profile: values['cpu-prof'] },
 })
 try {
-  await ready()
   const result = await measure()
   if (values.json) console.log(JSON.stringify(result))
   else console.table(result)
 } finally {
-  const ended = new Promise((resolve) => cloud.once('exit', resolve))
-  cloud.kill('SIGTERM')
-  await ended
-  rmSync(stateDir, { recursive: true, force: true })
-}
-
-async function ready(): Promise<void> {
-  for await (const chunk of cloud.stdout!) if (String(chunk).includes('SIMULATED')) return
-  throw new Error(
-    `the cloud ended: ${existsSync(`${stateDir}/berth.log`) ? readFileSync(`${stateDir}/berth.log`) : ''}`,
-  )
+  await cloud.stop()
 }
 
 async function measure() {
-  const { token, endpoint } = await logIn()
-  const headers = { 'x-auth-token': token, 'content-type': 'application/json', 'openstack-api-version': 'compute 2.93' }
-  const compute = new URL(endpoint('compute'))
-  const pool = new Pool(compute.origin, { connections: concurrency })
-  const api = async <T>(
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-    path: string,
-    body?: object,
-    origin?: string,
-  ): Promise<T> => {
-    const to = origin ? new Pool(origin) : pool
-    const reply = await to.request({ method, path, headers, ...(body ? { body: JSON.stringify(body) } : {}) })
-    const text = await reply.body.text()
-    if (reply.statusCode >= 300) throw new Error(`${method} ${path}: ${reply.statusCode} ${text}`)
-    if (origin) await to.close()
-    return (text ? JSON.parse(text) : null) as T
-  }
-  const { images } = await api<{ images: { id: string }[] }>('GET', '/v2/images', undefined, endpoint('image'))
-  const networks: 'none' | { uuid: string }[] = values.network
-    ? [{ uuid: await bigNetwork(api, endpoint('network')) }]
-    : 'none'
+  const { api, endpoint, close } = await logIn(cloud.stateDir, concurrency)
+  const { images } = await api<{ images: { id: string }[] }>('GET', `${endpoint('image')}/v2/images`)
+  const networkUrl = `${endpoint('network')}/v2.0`
+  const networks: 'none' | { uuid: string }[] = values.network ? [{ uuid: await bigNetwork(api, networkUrl) }] : 'none'
   const server = { name: 'launch', imageRef: images[0]!.id, flavorRef: '1', networks }
-  const path = `${compute.pathname}/servers`
-  const launch = () => api('POST', path, { server })
+  const url = `${endpoint('compute')}/servers`
   const settled = async () => {
     for (;;) {
-      const { servers } = await api<{ servers: object[] }>('GET', `${path}?status=BUILD&limit=1`)
+      const { servers } = await api<{ servers: object[] }>('GET', `${url}?status=BUILD&limit=1`)
       if (servers.length === 0) return
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -95,98 +47,54 @@ async function measure() {
   const many = async (count: number) => {
     let left = count
     const client = async () => {
-      while (left-- > 0) await launch()
+      while (left-- > 0) await api('POST', url, { server })
     }
     await Promise.all(Array.from({ length: concurrency }, client))
   }
-  await withoutExternal(api, endpoint('network'))
+  await withoutExternal(api, networkUrl)
   await many(500) // warm
   await settled()
   await quiet()
-  const cpuBefore = cpuMs()
+  const cpuBefore = cloud.cpuMs()
   const start = performance.now()
   await many(launches)
   const accepted = performance.now() - start
   await settled()
   const active = performance.now() - start
-  const cpuAfter = cpuMs()
-  const errors = await api<{ servers: object[] }>('GET', `${path}?status=ERROR&limit=1`)
-  await pool.close()
+  const cpuAfter = cloud.cpuMs()
+  const errors = await api<{ servers: object[] }>('GET', `${url}?status=ERROR&limit=1`)
+  await close()
   return {
     ...{ hosts: Number(values.hosts), database: values.database.split(':')[0], network: values.network },
     ...{ launches, concurrency, errors: errors.servers.length },
     acceptedPerSecond: Math.round((launches / accepted) * 1000),
     activePerSecond: Math.round((launches / active) * 1000),
-    // What does not change when others use the machine too: the control plane's own work.
+    // What changes less when others use the machine too: the control plane's own work.
     cpuMsPerLaunch: Math.round(((cpuAfter - cpuBefore) / launches) * 1000) / 1000,
   }
 }
 
 /** An external network is on every network host, and so has a thousand DHCP ports here, which nobody wants. */
-async function withoutExternal(
-  api: <T>(method: 'GET' | 'PUT' | 'DELETE', path: string, body: object | undefined, origin: string) => Promise<T>,
-  origin: string,
-): Promise<void> {
-  const { routers } = await api<{ routers: { id: string }[] }>('GET', '/v2.0/routers', undefined, origin)
+async function withoutExternal(api: Api, url: string): Promise<void> {
+  const { routers } = await api<{ routers: { id: string }[] }>('GET', `${url}/routers`)
   const router = { external_gateway_info: null }
-  for (const { id } of routers) await api('PUT', `/v2.0/routers/${id}`, { router }, origin)
-  const path = '/v2.0/networks?router:external=true'
-  const { networks } = await api<{ networks: { id: string }[] }>('GET', path, undefined, origin)
-  for (const { id } of networks) await api('DELETE', `/v2.0/networks/${id}`, undefined, origin)
+  for (const { id } of routers) await api('PUT', `${url}/routers/${id}`, { router })
+  const { networks } = await api<{ networks: { id: string }[] }>('GET', `${url}/networks?router:external=true`)
+  for (const { id } of networks) await api('DELETE', `${url}/networks/${id}`)
 }
 
 /** What a thousand hosts make to do by coming up is no part of a launch. */
 async function quiet(): Promise<void> {
   for (;;) {
-    const before = cpuMs()
+    const before = cloud.cpuMs()
     await new Promise((resolve) => setTimeout(resolve, 1000))
-    if (cpuMs() - before < 300) return
+    if (cloud.cpuMs() - before < 300) return
   }
 }
 
-/** Of the cloud's process, all its threads. */
-function cpuMs(): number {
-  const fields = readFileSync(`/proc/${cloud.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
-async function bigNetwork(
-  api: <T>(method: 'POST', path: string, body: object, origin: string) => Promise<T>,
-  origin: string,
-): Promise<string> {
-  const { network } = await api<{ network: { id: string } }>(
-    'POST',
-    '/v2.0/networks',
-    { network: { name: 'big' } },
-    origin,
-  )
+async function bigNetwork(api: Api, url: string): Promise<string> {
+  const { network } = await api<{ network: { id: string } }>('POST', `${url}/networks`, { network: { name: 'big' } })
   const subnet = { network_id: network.id, ip_version: 4, cidr: '10.64.0.0/12' }
-  await api('POST', '/v2.0/subnets', { subnet }, origin)
+  await api('POST', `${url}/subnets`, { subnet })
   return network.id
-}
-
-async function logIn() {
-  const file = parse(readFileSync(join(stateDir, 'clouds.yaml'), 'utf8')) as {
-    clouds: Record<string, { auth: Record<string, string> }>
-  }
-  const { auth } = file.clouds.berth!
-  const reply = await fetch(`${auth.auth_url}/auth/tokens`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      auth: {
-        identity: {
-          methods: ['password'],
-          password: { user: { name: auth.username, password: auth.password, domain: { id: 'default' } } },
-        },
-        scope: { project: { name: auth.project_name, domain: { id: 'default' } } },
-      },
-    }),
-  })
-  const { token } = (await reply.json()) as {
-    token: { catalog: { type: string; endpoints: { interface: string; url: string }[] }[] }
-  }
-  const endpoint = (type: string): string =>
-    token.catalog.find((s) => s.type === type)?.endpoints.find((e) => e.interface === 'public')?.url ?? ''
-  return { token: reply.headers.get('x-subject-token') ?? '', endpoint }
 }

@@ -27,6 +27,11 @@ test('no frequent query reads all servers', async (t) => {
   }
   await serverList.list(db, { ...page, projectId: 'p' })
   await serverList.list(db, { ...page, projectId: null })
+  await serverList.list(db, { ...page, projectId: 'p', matches: { name: '^one$' } })
+  await serverList.list(db, { ...page, projectId: null, equal: { host: ['h'] } })
+  await serverList.list(db, { ...page, projectId: 'p', vmStates: ['error'] })
+  await serverList.list(db, { ...page, projectId: null, vmStates: ['error'] })
+  await serverList.list(db, { ...page, projectId: 'p', deleted: null, changesSince: '2026' })
   await serverRows.unsettled(db, 0, 10)
   await serverRows.busyByHost(db)
   await serverRows.countOn(db, 'h')
@@ -35,12 +40,15 @@ test('no frequent query reads all servers', async (t) => {
   await snapshotRows.openOf(db, 'id')
   await snapshotRows.due(db, 0, 10)
   t.mock.restoreAll()
-  assert.equal(asked.length, 9)
-  for (const [text] of asked) {
+  assert.equal(asked.length, 14)
+  const indexes = ['page', 'page_all', 'name', 'by_host', 'state', 'state_all', 'changed_of']
+  for (const [i, [text]] of asked.entries()) {
     const plan: StatementSync = connection!.prepare(`explain query plan ${text}`)
     const steps = plan
       .all(...Array.from({ length: text.split('?').length - 1 }, () => 0))
       .map((row) => String(row.detail))
+    const index = indexes[i]
+    if (index !== undefined) assert.match(steps[0] ?? '', new RegExp(`compute_servers_${index} `), text)
     // An index of all servers by `deleted` finds what is under way too, by reading every server.
     const underWay = text.includes('"seen_generation" <')
     if (underWay) assert.match(steps[0] ?? '', /compute_servers_unsettled/, text)

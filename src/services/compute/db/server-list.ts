@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type ExpressionBuilder, type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { Db, Tables } from '../../../platform/db/database.ts'
 import { page, type SortKey } from '../../../platform/db/paging.ts'
 import { type Server, serverOf } from './server.ts'
@@ -51,7 +51,7 @@ export async function list(db: Db, wanted: ServerQuery): Promise<Server[]> {
     )
   }
   for (const [column, pattern] of Object.entries(wanted.matches) as [Column, string][]) {
-    query = query.where(sql<SqlBool>`regexp_like(${sql.ref(`compute_servers.${column}`)}, ${pattern})`)
+    query = query.where(found(sql.ref(`compute_servers.${column}`), pattern))
   }
   query = withMetadata(query, wanted.metadata)
   query = withTags(query, wanted.tags)
@@ -61,6 +61,18 @@ export async function list(db: Db, wanted: ServerQuery): Promise<Server[]> {
     markerRow: wanted.marker ? await markerRow(db, wanted.marker.id) : null,
   })
   return rows.map(serverOf)
+}
+
+/**
+ * Whether an expression is found in a column. Most are plain words, with or without their ends, as clients send a name:
+ * those are compared, by an index when it is the whole, as running an expression over every server takes its time.
+ */
+function found(column: RawBuilder<unknown>, pattern: string): RawBuilder<SqlBool> {
+  const [, start, word = '', end] = /^(\^?)([\p{L}\p{N} _:@,=-]+)(\$?)$/u.exec(pattern) ?? []
+  if (word !== '' && start && end) return sql`${column} = ${word}`
+  if (word !== '' && start) return sql`substr(${column}, 1, length(${word})) = ${word}`
+  if (word !== '' && !end) return sql`replace(${column}, ${word}, '') != ${column}`
+  return sql`regexp_like(${column}, ${pattern})`
 }
 
 /** Of all that are not deleted in a project, or in all. */

@@ -6,7 +6,6 @@ import * as groupRows from '../db/server-groups.ts'
 import * as metadataRows from '../db/server-metadata.ts'
 import * as tagRows from '../db/server-tags.ts'
 import type { Server } from '../db/servers.ts'
-import * as serviceRows from '../db/services.ts'
 import type { Deps, ServerPort } from '../logic/deps.ts'
 import { statusOf } from '../logic/states.ts'
 import { bookmark, selfLinks, since } from './common.ts'
@@ -44,21 +43,14 @@ export async function loadBeside(
 }
 
 /** Of hosts with a compute service, in Nova's words. */
-async function hostStatuses(deps: Deps, db: Db): Promise<Map<string, string>> {
-  const services = new Map((await serviceRows.list(db)).map((service) => [service.host, service]))
-  const statuses = new Map<string, string>()
-  for (const host of await deps.hosts.list('compute', db)) {
-    const service = services.get(host.name)
-    const status = service?.forced_down
-      ? 'DOWN'
-      : !deps.hosts.isUp(host)
-        ? 'UNKNOWN'
-        : service?.disabled
-          ? 'MAINTENANCE'
-          : 'UP'
-    statuses.set(host.name, status)
-  }
-  return statuses
+async function hostStatuses({ hostView }: Deps, db: Db): Promise<Map<string, string>> {
+  const hosts = await hostView.list(db)
+  return new Map(
+    hosts.map(({ name, up, disabled, forcedDown }) => [
+      name,
+      forcedDown ? 'DOWN' : !up ? 'UNKNOWN' : disabled ? 'MAINTENANCE' : 'UP',
+    ]),
+  )
 }
 
 /** Whether a rule allows it for the caller's own project, which lists ask once for all rows. */

@@ -13,6 +13,7 @@ import { rescueAndMoves } from './011-rescue-and-moves.ts'
 import { consoleTokens } from './012-console-tokens.ts'
 import { restorable } from './013-restorable.ts'
 import { unsettled } from './014-unsettled.ts'
+import { reads } from './015-reads.ts'
 
 export const migrations: readonly Migration[] = [
   ...[servers, catalog, firstFlavors, aggregates, goals, serverGroups, serverInterfaces, quotas, guestData],
@@ -20,5 +21,5 @@ export const migrations: readonly Migration[] = [
   rescueAndMoves,
   consoleTokens,
   restorable,
-  unsettled,
+  ...[unsettled, reads],
 ]
