@@ -91,6 +91,7 @@ test('hosts, events, the audit log, and what is gone', async (t) => {
   const cloud = await startComputeCloud(t)
   const admin = cloud.as('admin')
   const id = await cloud.boot('demo')
+  assert.equal((await cloud.act('demo', id, { addSecurityGroup: { name: 'default' } })).status, 404, 'it has no NICs')
   const { host } = (await admin.get('compute', '/v2.1/os-hosts/host1', old)).body
   assert.deepEqual(
     host.map(({ resource }: { resource: { project: string; cpu: number } }) => resource.project),

@@ -81,7 +81,12 @@ export function computeGroups(deps: Deps): ComputeGroups {
         const text = `Multiple security groups found matching '${nameOrId}'. Use an ID to be more specific.`
         throw new CloudError('conflict', text)
       }
-      const nics = (await portRows.ofDevices(trx, [server.id])).filter((port) => port.port_security_enabled === 1)
+      const plugged = await portRows.ofDevices(trx, [server.id])
+      if (plugged.length === 0) {
+        const text = `instance_id ${server.id} could not be found as device id on any ports`
+        throw new CloudError('notFound', text)
+      }
+      const nics = plugged.filter((port) => port.port_security_enabled === 1)
       const held = await portRows.groupsOf(
         trx,
         nics.map((port) => port.id),
