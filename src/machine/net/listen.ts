@@ -35,7 +35,8 @@ export async function listenIn(namespace: string, host: string, port: number): P
         else fail(message.error ?? 'no socket came')
       })
       child.on('error', (error) => fail(error.message))
-      child.on('exit', (code) => fail(stderr.trim() || `the helper ended with ${code}`))
+      // Not its exit: that may be heard before the last message is, and a socket that came then would stay open unseen.
+      child.on('disconnect', () => fail(stderr.trim() || 'the helper ended without one'))
     })
   } finally {
     clearTimeout(timer)
