@@ -464,6 +464,13 @@ export const settings = (machine: { stateDir: string; hostname: string }): reado
     help: 'Refuse pushes and deletions in the registry (405), for as long as it lasts.',
   },
   {
+    key: 'registryUpstreams',
+    kind: 'text',
+    fallback: '',
+    check: listOf(/^[a-z0-9]+(?:[._-][a-z0-9]+)*=https?:\/\/\S+$/, 'NAME=URL'),
+    help: 'Registries to cache: `hub=https://registry-1.docker.io` makes `library/hub/library/alpine:3` of the public `alpine:3`, fetched when it is pulled.',
+  },
+  {
     key: 'registryNotifications',
     kind: 'text',
     fallback: '',

@@ -110,6 +110,8 @@ export interface Config {
   /** How fast stored blobs are held against their digests; 0: never. */
   scrubMiBPerSecond: number
   registryReadOnly: boolean
+  /** Other registries by the names under which they are seen here. */
+  registryUpstreams: string
   /** URLs that are told of pushes and deletions. */
   registryNotifications: string
   /** Which APIs are also spoken over TLS, and with whose certificate; without one, from an authority of our own. */

@@ -226,6 +226,7 @@ const base: Config = {
   scrubMiBPerSecond: 8,
   registryReadOnly: false,
   registryNotifications: '',
+  registryUpstreams: '',
   tls: { services: 'none', certificate: '', key: '' },
   imageImport: testConfig.imageImport,
   faults: false,

@@ -125,6 +125,7 @@ export const testConfig: Config = {
   scrubMiBPerSecond: 8,
   registryReadOnly: false,
   registryNotifications: '',
+  registryUpstreams: '',
   tls: { services: 'none', certificate: '', key: '' },
   imageImport: {
     allowedSchemes: 'http,https',

@@ -14,6 +14,7 @@ import * as boot from './logic/boot.ts'
 import type { Deps } from './logic/images.ts'
 import { imagesFor } from './logic/pushes.ts'
 import { imageQuotas } from './logic/quotas.ts'
+import { areMany } from './logic/stores.ts'
 import { keyPrefix, tidy } from './logic/uploads.ts'
 import { imagePolicy } from './policy.ts'
 import { checksumLoop, checksumReconciler } from './reconcile/checksums.ts'
@@ -90,7 +91,7 @@ export function createImage(
     streams: true,
   })
   refuseTrailingSlash(app)
-  versionRoutes(app)
+  versionRoutes(app, areMany(deps))
   imageRoutes(app, deps)
   imageDataRoutes(app, deps)
   imageMemberRoutes(app, deps)

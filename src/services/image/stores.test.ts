@@ -135,6 +135,8 @@ test('with several stores images say where they are, and can be copied and taken
   const cloud = await startImage(t, { openBlobs })
   const alpha = cloud.as('alpha')
   const { stores } = (await alpha('GET', '/v2/info/stores')).body
+  const { versions } = (await alpha('GET', '/versions')).body
+  assert.ok(versions.some(({ id }: { id: string }) => id === 'v2.13'))
   assert.deepEqual(
     stores.map((store: { id: string; default?: string }) => [store.id, store.default]),
     [

@@ -15,6 +15,7 @@ import * as tagRows from './db/tags.ts'
 import type { Deps, Images } from './logic/deps.ts'
 import { collect, recover, survey } from './logic/garbage.ts'
 import { adopt, keep } from './logic/keeping.ts'
+import { createMirror } from './logic/mirror.ts'
 import { createTokens, loadKey } from './logic/tokens.ts'
 import { garbageReconciler } from './reconcile/garbage.ts'
 import { notificationLoop, notificationReconciler } from './reconcile/notifications.ts'
@@ -111,6 +112,7 @@ export async function createRegistry(
     receiving: new Set(),
     sizeMaxBytes: config.imageSizeMaxBytes,
     scrubBytesPerSecond: config.scrubMiBPerSecond * 1024 * 1024,
+    mirror: createMirror(config.registryUpstreams),
     readOnly: config.registryReadOnly,
     notify: config.registryNotifications.split(/[\s,]+/).filter((url) => url !== ''),
     url: urlOf(config, 'registry'),

@@ -5,6 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Database, Db, Trx } from '../../../platform/db/database.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { IdentityService } from '../../identity/index.ts'
+import type { Mirror } from './mirror.ts'
 import type { Tokens } from './tokens.ts'
 
 export type Action = 'pull' | 'push' | 'delete'
@@ -88,6 +89,8 @@ export interface Deps {
   sizeMaxBytes: number
   /** How fast stored blobs are held against their digests; 0: never. */
   scrubBytesPerSecond: number
+  /** Fetches what other registries have under names of ours. */
+  mirror: Mirror
   /** Nothing may be pushed or deleted. */
   readOnly: boolean
   /** Who is told of pushes: URLs. */

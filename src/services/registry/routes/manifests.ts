@@ -29,6 +29,7 @@ async function find(visit: Visit, reference: string): Promise<repositories.Manif
   const isDigest = reference.includes(':')
   if (isDigest) checkedDigest(reference)
   const { repository, key } = await readable(visit)
+  if (repository && key !== null && caller.kind === 'user') await deps.mirror.ensure(deps, repository, reference)
   if (key !== null) {
     const digest = isDigest ? reference : await tagRows.find(db, key, reference)
     const manifest = digest === null ? null : await repositories.findManifest(db, key, digest)
