@@ -98,9 +98,15 @@ export function versioned(breakpoints: readonly string[], make: (at: (v: string)
         )),
     }
   })
-  const validator = (at: Microversion): Validate => compiled.findLast(({ from }) => from <= at)!.get()
-  /** For `bodies` of a route. */
-  const schemas = (at: Microversion): unknown[] => [validator(at).schema]
+  // `/v2` is as old as can be, whatever the headers say: what came later does not exist there.
+  const validator = (at: Microversion): Validate => {
+    const found = compiled.findLast(({ from }) => from <= at)
+    if (!found) throw new CloudError('notFound', 'The resource could not be found.')
+    return found.get()
+  }
+  /** For `bodies` of a route: none in a version before the first. */
+  const schemas = (at: Microversion): unknown[] =>
+    compiled.some(({ from }) => from <= at) ? [validator(at).schema] : []
   return Object.assign(validator, { schemas })
 }
 
