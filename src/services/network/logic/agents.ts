@@ -161,6 +161,7 @@ export async function unschedule(deps: Deps, id: string, routerId: string): Prom
       throw conflict('RouterNotHostedByL3Agent', `The router ${routerId} is not hosted by L3 agent ${id}.`)
     }
     await routerRows.unplace(trx, routerId)
+    await routerRows.setWorking(trx, routerId, false)
     await routerRows.insertGone(trx, { router_id: routerId, host: router.host, generation: router.generation + 1 })
     for (const port of await routerRows.portsOf(trx, [routerId])) {
       await hostRows.noteIdle(trx, port.network_id, router.host, deps.clock.nowMs())
