@@ -1,4 +1,4 @@
-import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { argon2, pbkdf2, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 
@@ -15,13 +15,25 @@ const atOnce = Math.min(availableParallelism(), 3)
 let running = 0
 const waiting: (() => void)[] = []
 
-const deriveNow = promisify(argon2)
+const argon2Now = promisify(argon2)
+const scryptNow = promisify(scrypt) as (
+  password: string,
+  salt: Buffer,
+  length: number,
+  options: ScryptOptions,
+) => Promise<Buffer>
+const pbkdf2Now = promisify(pbkdf2)
 
-async function derive(...args: Parameters<typeof deriveNow>): Promise<Buffer> {
+let done = 0
+/** How many hashes this process has computed: what a log-in costs is this, and must not tell who exists. */
+export const hashesComputed = (): number => done
+
+async function inTurn(compute: () => Promise<Buffer>): Promise<Buffer> {
   if (running < atOnce) running++
   else await new Promise<void>((resolve) => waiting.push(resolve)) // takes over the place of the one that ends
   try {
-    return await deriveNow(...args)
+    done++
+    return await compute()
   } finally {
     const next = waiting.shift()
     if (next) next()
@@ -35,7 +47,8 @@ const nobody = `${header(cost)}$${base64(Buffer.alloc(saltBytes, 1))}$${base64(B
 /** The password's hash as a PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`). Runs off the event loop. */
 export async function hashPassword(password: string): Promise<string> {
   const nonce = randomBytes(saltBytes)
-  const tag = await derive('argon2id', { message: password, nonce, tagLength: tagBytes, ...cost })
+  const wanted = { message: password, nonce, tagLength: tagBytes, ...cost }
+  const tag = await inTurn(() => argon2Now('argon2id', wanted))
   return `${header(cost)}$${base64(nonce)}$${base64(tag)}`
 }
 
@@ -44,12 +57,12 @@ export async function hashPassword(password: string): Promise<string> {
  * same and is always false. Runs off the event loop.
  */
 export async function verifyPassword(password: string, hash: string | null): Promise<boolean> {
-  const { nonce, tag, ...was } = parse(hash ?? nobody)
-  const found = await derive('argon2id', { message: password, nonce, tagLength: tag.length, ...was })
+  const { tag, compute } = parse(hash ?? nobody)
+  const found = await inTurn(() => compute(password))
   return timingSafeEqual(found, tag) && hash !== null
 }
 
-/** True when a hash was made at a lower cost than today's: hash again at the next log-in. */
+/** True when a hash was made at a lower cost than today's, or by another program: hash again at the next log-in. */
 export function needsRehash(hash: string): boolean {
   return !hash.startsWith(`${header(cost)}$`)
 }
@@ -58,11 +71,38 @@ function header({ memory, passes, parallelism }: typeof cost): string {
   return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}`
 }
 
-function parse(hash: string) {
-  const parts = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/.exec(hash)
-  if (!parts) throw new Error('A stored password hash is not in the form that this program writes')
-  const [memory, passes, parallelism] = parts.slice(1, 4).map(Number) as [number, number, number]
-  return { memory, passes, parallelism, nonce: Buffer.from(parts[4]!, 'base64'), tag: Buffer.from(parts[5]!, 'base64') }
+interface Parsed {
+  tag: Buffer
+  compute(password: string): Promise<Buffer>
+}
+
+/**
+ * Ours; and Keystone's `scrypt` and `pbkdf2_sha512` as passlib writes them, for users brought along from there. Its
+ * bcrypt is not among what Node computes.
+ */
+function parse(hash: string): Parsed {
+  const argon = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/.exec(hash)
+  if (argon) {
+    const [memory, passes, parallelism] = argon.slice(1, 4).map(Number) as [number, number, number]
+    const [nonce, tag] = [Buffer.from(argon[4]!, 'base64'), Buffer.from(argon[5]!, 'base64')]
+    const wanted = { nonce, tagLength: tag.length, memory, passes, parallelism }
+    return { tag, compute: (message) => argon2Now('argon2id', { message, ...wanted }) }
+  }
+  const scrypted = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/.exec(hash)
+  if (scrypted) {
+    const [log, r, p] = scrypted.slice(1, 4).map(Number) as [number, number, number]
+    const [salt, tag] = [Buffer.from(scrypted[4]!, 'base64'), Buffer.from(scrypted[5]!, 'base64')]
+    const options = { N: 2 ** log, r, p, maxmem: 256 * 2 ** log * r }
+    return { tag, compute: (password) => scryptNow(password, salt, tag.length, options) }
+  }
+  const derived = /^\$pbkdf2-sha512\$(\d+)\$([\w./]+)\$([\w./]+)$/.exec(hash)
+  if (!derived) throw new Error('A stored password hash is in no form that this program knows')
+  // passlib's own base64 has a dot for the plus.
+  const [salt, tag] = derived.slice(2).map((text) => Buffer.from(text.replaceAll('.', '+'), 'base64')) as [
+    Buffer,
+    Buffer,
+  ]
+  return { tag, compute: (password) => pbkdf2Now(password, salt, Number(derived[1]), tag.length, 'sha512') }
 }
 
 /** PHC strings carry base64 without padding. */

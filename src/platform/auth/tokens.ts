@@ -26,17 +26,27 @@ interface Seen {
   clearAt: number
 }
 
-/** `remember`: how many verified tokens are kept, the least lately used one forgotten first. */
+/** `remember`: how many verified tokens are kept, those not asked about for long are forgotten first. */
 export function createTokens(keys: TokenKeys, revocations: Revocations, clock: Clock, remember = 20_000): Tokens {
-  const seen = new Map<string, Seen>()
+  // Two halves, the older of them dropped whole: taking entries out one by one leaves holes for a Map to step over.
+  let seen = new Map<string, Seen>()
+  let before = new Map<string, Seen>()
+  const keep = (token: string, entry: Seen): void => {
+    if (seen.size >= remember / 2) {
+      before = seen
+      seen = new Map()
+    }
+    seen.set(token, entry)
+  }
   const verified = createVerified()
 
   const find = (token: string): Seen | null => {
     const known = seen.get(token)
-    if (known) {
-      seen.delete(token) // to the end of the line
-      seen.set(token, known)
-      return known
+    if (known) return known
+    const older = before.get(token)
+    if (older) {
+      keep(token, older)
+      return older
     }
     const wasSeen = verified.has(token)
     const payload = keys.open(token, wasSeen)
@@ -44,8 +54,7 @@ export function createTokens(keys: TokenKeys, revocations: Revocations, clock: C
     if (!wasSeen) verified.add(token)
     const claims = decode(payload)
     const entry = { claims, roles: claims.roles.map((r) => r.name), expiresAt: isoOf(claims.expiresAtMs), clearAt: -1 }
-    seen.set(token, entry)
-    if (seen.size > remember) seen.delete(seen.keys().next().value!)
+    keep(token, entry)
     return entry
   }
 

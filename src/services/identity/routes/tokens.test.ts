@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { passwords, projectScope, startIdentity } from '../../../../test/support/identity.ts'
+import { hashesComputed } from '../../../platform/auth/passwords.ts'
 
 const { adminPassword, demoPassword } = passwords
 
@@ -97,6 +98,35 @@ const malformed: unknown[] = [
   { auth: { identity: { methods: ['password'], password: { user: { name: 'x', password: 'y' } } } } },
   { auth: { identity: { methods: ['token'] } } },
 ]
+test('who does not exist costs as many hashes as a wrong password, and an old hash is replaced at log-in', async (t) => {
+  const { ground, logIn, seeded } = await startIdentity(t)
+  const costOf = async (user: string, password: string) => {
+    const before = hashesComputed()
+    const { status } = await logIn(user, password)
+    return [status, hashesComputed() - before]
+  }
+  assert.deepEqual(await costOf('demo', 'wrong'), [401, 1])
+  assert.deepEqual(await costOf('nobody', 'wrong'), [401, 1])
+
+  // As Keystone keeps it: passlib's scrypt with 2^10 rounds.
+  const old = '$scrypt$ln=10,r=8,p=1$mrPWuhfi/H+vNea8l/Ie4w$OVDLrDp3mnGKM5tvH+XzRJJlEfdFecGHOLauvhSHFpo'
+  const demo = () =>
+    ground.database.read
+      .selectFrom('identity_users')
+      .select('password_hash')
+      .where('id', '=', seeded.demoUserId ?? '')
+  await ground.database.write((trx) =>
+    trx
+      .updateTable('identity_users')
+      .set({ password_hash: old })
+      .where('id', '=', seeded.demoUserId ?? '')
+      .execute(),
+  )
+  assert.deepEqual(await costOf('demo', 'a right password'), [201, 2])
+  assert.match((await demo().executeTakeFirstOrThrow()).password_hash ?? '', /^\$argon2id\$/)
+  assert.deepEqual(await costOf('demo', 'a right password'), [201, 1])
+})
+
 test('a malformed log-in is 400', async (t) => {
   const { call } = await startIdentity(t)
   for (const body of malformed)
