@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import { type Call, configOf } from './call.ts'
 import { checkEngine } from './checks/engine.ts'
 import { type Finding, fail, ok } from './checks/finding.ts'
+import { checkForwarding } from './checks/forwarding.ts'
 import { checkKernel } from './checks/kernel.ts'
 import {
   checkCgroups,
@@ -29,7 +30,13 @@ export async function run(call: Call): Promise<number> {
 }
 
 export async function examine(config: Config): Promise<Finding[]> {
-  const later = await Promise.all([checkKernel(), checkEngine(config), checkPorts(config), checkClock()])
+  const later = await Promise.all([
+    checkKernel(),
+    checkForwarding(),
+    checkEngine(config),
+    checkPorts(config),
+    checkClock(),
+  ])
   return [
     checkNode(),
     checkRoot(),
