@@ -52,7 +52,7 @@ async function measure() {
     await Promise.all(Array.from({ length: concurrency }, client))
   }
   await withoutExternal(api, networkUrl)
-  await many(500) // warm
+  await many(Math.min(500, launches)) // warm
   await settled()
   await quiet()
   const cpuBefore = cloud.cpuMs()

@@ -36,7 +36,10 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
   const poolOf = (max: number) => {
     const pool = new pg.Pool({ connectionString: url, max, types, application_name: 'berth', keepAlive: true })
     // An idle connection that the server ended; the pool replaces it.
-    pool.on('error', (error) => log.warn({ error: error.message }, 'a PostgreSQL connection was lost'))
+    const lost = (error: Error) => log.warn({ error: error.message }, 'a PostgreSQL connection was lost')
+    pool.on('error', lost)
+    // One in use tells its query; without a listener it would end the process besides.
+    pool.on('connect', (client) => client.on('error', lost))
     return pool
   }
   // Two pools, so that a flood of writes cannot keep readers waiting; few writers, so that they seldom collide.
