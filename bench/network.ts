@@ -33,6 +33,8 @@ try {
   const network = await alice.make('networks', { name: 'measured' })
   await alice.make('subnets', { network_id: network.id, ip_version: 4, cidr: '10.200.0.0/16' })
   const port = await alice.make('ports', { network_id: network.id })
+  // An "empty" cloud has as much as a page shows, so that both answers are of the same size.
+  await fill(25, 1)
   const [group] = (await alice.get('security-groups')).body.security_groups
 
   const measured: Record<string, () => Promise<unknown>> = {
@@ -74,7 +76,8 @@ try {
 
   const empty = await p50s()
   const begun = performance.now()
-  await fill()
+  await fill(networks, portsEach)
+  await fillRules()
   console.log(`filled in ${Math.round((performance.now() - begun) / 1000)} s`)
   const full = await p50s()
   let slower = 0
@@ -92,9 +95,9 @@ try {
   )
   process.exitCode = slower > 0 ? 1 : 0
 
-  async function fill(): Promise<void> {
-    for (let i = 0; i < networks; i++) {
-      const owner = i % 2 === 0 ? alice : as('bob')
+  async function fill(count: number, portsEach: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const owner = count < networks || i % 2 === 0 ? alice : as('bob')
       const { id: network_id } = await owner.make('networks', { name: `n${i}` })
       const subnet = await owner.make('subnets', { network_id, ip_version: 4, cidr: '10.0.0.0/24' })
       const { id } = await owner.make('routers', { name: `r${i}` })
@@ -102,6 +105,9 @@ try {
       const ports = Array.from({ length: portsEach }, () => ({ network_id }))
       await owner.post('ports', { ports })
     }
+  }
+
+  async function fillRules(): Promise<void> {
     for (let i = 0; i < groups; i++) {
       const owner = i % 2 === 0 ? alice : as('bob')
       const { id } = await owner.make('security-groups', { name: `g${i}` })

@@ -5,26 +5,20 @@ import { newId } from '../../../platform/ids.ts'
 import * as networkRows from '../db/networks.ts'
 import * as portRows from '../db/ports.ts'
 import { touch as touchRouter } from '../db/routers.ts'
-import * as groupRows from '../db/security-groups.ts'
 import * as subnetRows from '../db/subnets.ts'
 import { tagsText } from '../db/tags.ts'
-import { mayUse } from './access.ts'
 import { allocate, type FixedIpWish, reallocate } from './allocation.ts'
 import type { Accepted } from './attributes.ts'
 import { bind, removePort } from './bindings.ts'
 import { type Deps, loops } from './deps.ts'
-import { badRequest, conflict, groupNotFound, networkNotFound, portNotFound } from './errors.ts'
+import { conflict, networkNotFound, portNotFound } from './errors.ts'
 import { type ExtraDhcpOption, mergedOptions } from './extra-dhcp-options.ts'
 import { flag } from './flags.ts'
+import { type AddressPair, checkedGroups, completed, groupsFor } from './port-security.ts'
 import { refuseForeign as refuseForeignPolicy } from './qos.ts'
 import { claimAll } from './quotas.ts'
 import { isRouterPort, portReadressed, refuseForeignRouter, refuseServicePort } from './routed-ports.ts'
-import { changed, ensureDefault } from './security-groups.ts'
-
-export interface AddressPair {
-  ip_address: string
-  mac_address?: string
-}
+import { changed } from './security-groups.ts'
 
 export interface NewPort {
   project_id: string
@@ -50,9 +44,6 @@ export interface NewPort {
 }
 
 export type PortChanges = Partial<Omit<NewPort, 'project_id' | 'network_id' | 'tags'>>
-
-/** Source: Neutron configuration reference, "max_allowed_address_pair". */
-const mostPairs = 10
 
 export async function create(
   deps: Deps,
@@ -140,71 +131,6 @@ const macInUse = (networkId: string, mac: string) =>
     'MacAddressInUse',
     `Unable to complete operation for network ${networkId}. The mac address ${mac} is in use.`,
   )
-
-/** The groups asked for, or the project's default one, which network devices do without. */
-async function groupsFor(
-  trx: Trx,
-  deps: Pick<Deps, 'clock'>,
-  ctx: Pick<Context, 'isAdmin' | 'projectId'>,
-  wanted: NewPort,
-  security: boolean,
-): Promise<string[]> {
-  if (wanted.security_groups !== undefined) {
-    return await checkedGroups(trx, ctx, wanted.project_id, wanted.security_groups, security)
-  }
-  if (!security || wanted.device_owner.startsWith('network:')) return []
-  return [(await ensureDefault(trx, deps.clock, wanted.project_id)).id]
-}
-
-async function checkedGroups(
-  trx: Trx,
-  ctx: Pick<Context, 'isAdmin' | 'projectId'>,
-  projectId: string,
-  asked: readonly string[],
-  security: boolean,
-): Promise<string[]> {
-  const ids = [...new Set(asked)]
-  if (ids.length > 0 && !security) {
-    throw badRequest(
-      'PortSecurityAndIPRequiredForSecurityGroups',
-      'Port security must be enabled and port must have an IP address in order to use security groups.',
-    )
-  }
-  const known = await groupRows.byIds(trx, ids)
-  for (const id of ids) {
-    const group = known.get(id)
-    if (!group || !(group.project_id === projectId || (await mayUse(trx, ctx, group)))) throw groupNotFound(id)
-  }
-  return ids
-}
-
-/** Pairs without a MAC address mean the port's own. */
-function completed(pairs: readonly AddressPair[], portMac: string, security: boolean): AddressPair[] {
-  if (pairs.length > 0 && !security) {
-    throw conflict(
-      'AddressPairAndPortSecurityRequired',
-      'Port Security must be enabled in order to have allowed address pairs on a port.',
-    )
-  }
-  if (pairs.length > mostPairs) {
-    throw badRequest(
-      'AllowedAddressPairExhausted',
-      `The number of allowed address pair exceeds the maximum ${mostPairs}.`,
-    )
-  }
-  const seen = new Set<string>()
-  return pairs.map(({ ip_address, mac_address = portMac }) => {
-    const key = `${mac_address} ${ip_address}`
-    if (seen.has(key)) {
-      throw badRequest(
-        'DuplicateAddressPairInRequest',
-        `Request contains duplicate address pair: mac_address ${mac_address} ip_address ${ip_address}.`,
-      )
-    }
-    seen.add(key)
-    return { ip_address, mac_address }
-  })
-}
 
 export async function update(deps: Deps, ctx: Context, id: string, changes: PortChanges): Promise<portRows.PortRow> {
   const row = await deps.database.write(async (trx) => {

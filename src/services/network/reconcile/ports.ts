@@ -9,7 +9,7 @@ import * as qosRows from '../db/qos.ts'
 import * as unsettled from '../db/unsettled.ts'
 import { loops } from '../logic/deps.ts'
 import type { ExtraDhcpOption } from '../logic/extra-dhcp-options.ts'
-import type { AddressPair } from '../logic/ports.ts'
+import type { AddressPair } from '../logic/port-security.ts'
 import { type PortOrder, subjects } from '../messages.ts'
 import { createSent, hostsUp, type Orders } from './orders.ts'
 
