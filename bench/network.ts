@@ -122,7 +122,7 @@ try {
   }
 } finally {
   for (const end of endings.reverse()) await end()
-  await rm(directory, { recursive: true })
+  await rm(directory, { recursive: true, force: true })
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -59,11 +59,6 @@ export const visiblePorts = (projectId: string | null): RawBuilder<SqlBool> =>
   sql<SqlBool>`(project_id = ${projectId}
     or network_id in (select id from network_networks where project_id = ${projectId}))`
 
-/** Rules a project sees: its own, and all those of its groups. */
-export const visibleRules = (projectId: string | null): RawBuilder<SqlBool> =>
-  sql<SqlBool>`(project_id = ${projectId}
-    or group_id in (select id from network_security_groups where project_id = ${projectId}))`
-
 export const ownOnly = (projectId: string | null): RawBuilder<SqlBool> => sql<SqlBool>`project_id = ${projectId}`
 
 /** Ports with an address like this one, in all that is named. `part` is a piece of the address's text. */

@@ -88,7 +88,8 @@ export async function create(
         throw groupNotFound(values.remote_group_id)
       }
       if (values.remote_address_group_id !== null) await refuseAddressGroup(trx, caller, values)
-      const row = ruleRow(group, deps.clock, values)
+      // Whoever wrote it, it is the group's owner who lists it, and is charged for it.
+      const row = ruleRow(group, deps.clock, { ...values, project_id: group.project_id })
       if (!(await groupRows.insertRule(trx, row))) {
         const same = await groupRows.ruleLike(trx, group.id, row.fingerprint)
         throw conflict('SecurityGroupRuleExists', `Security group rule already exists. Rule id is ${same?.id}.`)

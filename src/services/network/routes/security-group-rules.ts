@@ -1,6 +1,5 @@
 import { seconds } from '../../../platform/clock.ts'
 import type { App } from '../../../platform/http/app.ts'
-import { visibleRules } from '../db/listing.ts'
 import * as groupRows from '../db/security-groups.ts'
 import type { Deps } from '../logic/deps.ts'
 import { groupNotFound, ruleNotFound } from '../logic/errors.ts'
@@ -18,7 +17,6 @@ export function securityGroupRuleRoutes(app: App, deps: Deps): void {
     list: groupRows.listRules,
     find: groupRows.findRule,
     notFound: ruleNotFound,
-    visible: visibleRules,
     prepare: (projectId) => ensureDefaults(deps, [projectId]),
     views: async (rows) => rows.map(ruleView),
     async surroundings(things, request) {

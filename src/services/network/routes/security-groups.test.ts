@@ -41,6 +41,16 @@ test('a group is made, changed, used and deleted with its rules', async (t) => {
   assert.equal((await alice.get(`security-group-rules/${rule.id}`)).status, 404)
 })
 
+test('a rule that an administrator writes into a group is the owner’s', async (t) => {
+  const { as } = await startNetwork(t)
+  const group = await as('alice').make('security-groups', { name: 'g' })
+  const rule = { security_group_id: group.id, direction: 'ingress', protocol: 'tcp' }
+  const { id } = await as('admin').make('security-group-rules', rule)
+  const rules: { id: string }[] = (await as('alice').get('security-group-rules')).body.security_group_rules
+  assert.ok(rules.some((one) => one.id === id))
+  assert.equal((await as('alice').delete(`security-group-rules/${id}`)).status, 204)
+})
+
 test('rules: what is understood, and what is refused', async (t) => {
   const { as } = await startNetwork(t)
   const alice = as('alice')
