@@ -37,6 +37,9 @@ export async function startSimulated(wanted: {
       BERTH_DISK_ALLOCATION_RATIO: '1000',
     },
   })
+  // Whoever ends the benchmark early shall not leave a cloud behind.
+  process.once('exit', () => cloud.kill('SIGKILL'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const stop = async () => {
     const ended = new Promise((resolve) => cloud.once('exit', resolve))
     cloud.kill('SIGTERM')
