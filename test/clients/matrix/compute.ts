@@ -351,7 +351,7 @@ const theEnd: Entry[] = [
   { run: 'server group delete xg' },
   { run: 'keypair delete xk' },
   { run: 'flavor delete xf xf2 xf3' },
-  { run: 'image delete xi xbk' },
+  { run: 'image delete xi xbk ni nb' },
 ]
 
 /** The newest that this client knows; unasked it speaks the oldest. */
