@@ -22,8 +22,17 @@ interface Machine {
   run(...argv: string[]): ReturnType<typeof run>
 }
 
+/** What is to be undone at the end, the newest first: a cloud goes before the machine it is on. */
+function undoing(t: TestContext): { after(step: () => Promise<void>): void } {
+  const steps: (() => Promise<void>)[] = []
+  t.after(async () => {
+    for (const step of steps.reverse()) await step()
+  })
+  return { after: (step) => void steps.push(step) }
+}
+
 /** A wire with control at its first address, and two machines on it. */
-async function wire(t: TestContext): Promise<{ control: string; machines: Machine[] }> {
+async function wire(t: ReturnType<typeof undoing>): Promise<{ control: string; machines: Machine[] }> {
   const id = randomBytes(2).toString('hex')
   const net = `10.217.${randomBytes(1)[0]}`
   const bridge = `bw${id}`
@@ -109,17 +118,18 @@ async function apis(cloud: Berth) {
 }
 
 test('two hosts: one network, a router and floating addresses across both; one that is cut off is seen, and heals', async (t) => {
-  const { control, machines } = await wire(t)
+  const undo = undoing(t)
+  const { control, machines } = await wire(undo)
   const cloud = await newBerth(await claimPortBase(t), {
     ...{ BERTH_BUS: 'nats', BERTH_ROLES: 'control', BERTH_BIND: control, BERTH_HOST_DOWN_SECONDS: '20' },
   })
-  t.after(() => cloud.destroy())
+  undo.after(() => cloud.destroy())
   await cloud.up()
   const door = `http://${control}:${8779 + cloud.portBase}`
   for (const machine of machines) {
     const { stdout: token } = await cloud.berth('host', ['token', machine.name])
     const words = ['host', 'join', door, token.trim(), '-d', '--state-dir', machine.stateDir]
-    t.after(() => machine.run(program, 'destroy', '--yes', '--state-dir', machine.stateDir).then(() => {}))
+    undo.after(() => machine.run(program, 'destroy', '--yes', '--state-dir', machine.stateDir).then(() => {}))
     const joined = await machine.run(program, ...words)
     assert.equal(joined.code, 0, joined.stdout + joined.stderr)
     const again = await machine.run(program, ...words.slice(0, 4), '--state-dir', join(machine.stateDir, 'other'))
