@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { readConfig } from '../../src/config.ts'
 import { openFileBlobs } from '../../src/platform/blobs/file-store.ts'
 import { createLocalBus, type LocalBus } from '../../src/platform/bus/local.ts'
 import { type Clock, isoOf } from '../../src/platform/clock.ts'
@@ -60,80 +61,18 @@ export async function testGround(
   }
 }
 
+/** The defaults, but for what a test has of its own. */
 export const testConfig: Config = {
+  ...readConfig({}, { stateDir: '/nonexistent' }),
   stateDir: '',
-  bind: '127.0.0.1',
-  portBase: 0,
-  publicHost: '',
-  region: 'RegionOne',
-  database: 'sqlite',
   logLevel: 'silent',
   host: 'node1',
   demo: false,
   engineSocket: '/nonexistent/docker.sock',
   engineOwn: false,
-  engineUserNamespaces: 'auto',
-  publicCidr: '198.18.4.0/24',
   publicNat: false,
-  bus: 'local',
-  roles: 'all',
-  hostDownSeconds: 60,
-  tunnelIp: '',
   metadataProxySharedSecret: 'metadata-secret',
-  vendorDataFile: '',
-  consoleTokenSeconds: 600,
   tokenHours: 12,
-  securityCompliance: {
-    lockoutFailureAttempts: 0,
-    lockoutDurationSeconds: 1800,
-    passwordExpiresDays: 0,
-    uniqueLastPasswordCount: 0,
-    minimumPasswordAgeDays: 0,
-    passwordRegex: '',
-    passwordRegexDescription: '',
-    changePasswordUponFirstUse: false,
-  },
-  enforceScope: false,
-  enforceNewDefaults: false,
-  adminProject: 'admin',
-  federation: {
-    trustedProxies: '',
-    proxySecret: '',
-    headerPrefix: 'X-Federation-',
-    remoteIdAttribute: '',
-    trustedDashboards: '',
-  },
-  identityV2: true,
   cpuAllocationRatio: 4,
   ramAllocationRatio: 1,
-  diskAllocationRatio: 1,
-  scheduler: {
-    enabledFilters:
-      'ComputeFilter,AvailabilityZoneFilter,SameHostFilter,DifferentHostFilter,ImagePropertiesFilter,' +
-      'ComputeCapabilitiesFilter,ServerGroupAntiAffinityFilter,ServerGroupAffinityFilter',
-    ...{ ramWeightMultiplier: 1, cpuWeightMultiplier: 1, diskWeightMultiplier: 1, ioOpsWeightMultiplier: -1 },
-    ...{ softAffinityWeightMultiplier: 10, softAntiAffinityWeightMultiplier: 10 },
-    ...{ buildFailureWeightMultiplier: 1_000_000, maxIoOpsPerHost: 8, maxInstancesPerHost: 50 },
-  },
-  quotas: { instances: 10, cores: 20, ramMiB: 51_200, keyPairs: 100 },
-  reclaimInstanceInterval: 0,
-  allowResizeToSameHost: true,
-  imageSizeMaxBytes: 0,
-  storageFlavor: 'local',
-  storageConfig: '',
-  imageStores: '',
-  scrubMiBPerSecond: 8,
-  registryReadOnly: false,
-  registryNotifications: '',
-  registryUpstreams: '',
-  tls: { services: 'none', certificate: '', key: '' },
-  imageImport: {
-    allowedSchemes: 'http,https',
-    disallowedSchemes: '',
-    allowedHosts: '',
-    disallowedHosts: '',
-    allowedPorts: '80,443',
-    disallowedPorts: '',
-  },
-  faults: false,
 }

@@ -57,6 +57,7 @@ test('a restart of the host role loses no packet, and cuts no stream, within a s
     })
     t.after(() => void child.kill('SIGKILL'))
     return async () => {
+      while (said.split('\n').length < 30) await once(child.stdout, 'data') // some of after the last restart too
       child.kill('SIGINT') // it counts, and ends
       await once(child, 'close')
       return said.split('\n').find((line) => line.includes('packet loss')) ?? said
@@ -67,8 +68,6 @@ test('a restart of the host role loses no packet, and cuts no stream, within a s
     for (const stream of streams) assert.equal(await stream.echo(`${round} word`, 2000), true)
   }
   for (const result of pings) {
-    const line = await result()
-    assert.match(line, / 0% packet loss/)
-    assert.ok(Number(line.split(' ')[0]) > 20, line)
+    assert.match(await result(), / 0% packet loss/)
   }
 })
