@@ -25,13 +25,21 @@ export async function listenIn(namespace: string, host: string, port: number): P
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+  let timer: NodeJS.Timeout | undefined
   try {
     return await new Promise<Server>((resolve, reject) => {
-      const fail = (why: string) =>
+      let over = false
+      const fail = (why: string) => {
+        over = true
         reject(new CloudError('unavailable', `cannot listen on ${host}:${port} in ${namespace}: ${why}`))
+      }
+      timer = setTimeout(() => {
+        child.kill('SIGKILL')
+        fail(`no socket came within ${patienceMs / 1000} s`)
+      }, patienceMs)
       child.on('message', (message: { error?: string }, handle) => {
-        if (handle) resolve(handle as Server)
+        if (handle && over) (handle as Server).close()
+        else if (handle) resolve(handle as Server)
         else fail(message.error ?? 'no socket came')
       })
       child.on('error', (error) => fail(error.message))

@@ -92,7 +92,8 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
   const removed = new Map<string, number>()
   const external = { forwarding: new Set<4 | 6>(), script: '' }
   const atWork = new Set<Promise<unknown>>()
-  const endings: (() => void | Promise<void>)[] = []
+  const endings: (() => void)[] = []
+  let closePlugin = async (): Promise<void> => {}
   let externalRound: Promise<unknown> = Promise.resolve()
   let spokenAtMs: number | null = null
   let metadata: MetadataProxy | null = null
@@ -301,7 +302,7 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
       activated: () => docker.forget(),
     })
     if (stopped) return
-    endings.push(await servePlugin(socketOf(cloudId), methods, log))
+    closePlugin = await servePlugin(socketOf(cloudId), methods, log)
     await settleExternal(orders).catch((error) => log.warn({ err: error }, 'external networks are not joined'))
     const adoptions = [...orders.networks.keys()].map(async (id) =>
       settled(orders, id, await carried(orders, id).settle()),
@@ -363,9 +364,11 @@ export function startNetworkHost(deps: NetworkHostDeps): NetworkHost {
     async stop() {
       stopped = true
       await ready.catch(() => {})
-      for (const end of endings.splice(0).reverse()) await end()
+      for (const end of endings.splice(0).reverse()) end()
+      // What is at work may wait for the engine, and the engine for its plug-in: that goes last.
       await Promise.allSettled(atWork)
       await metadata?.closeAll()
+      await closePlugin()
     },
   }
 }
