@@ -35,6 +35,8 @@ export function openNats(url: string, name: string, log: Logger): NatsConnection
   const { hostname, port, username, password } = new URL(url)
   const subscriptions = new Map<number, { subject: string; heard: (message: NatsMessage) => void }>()
   let socket: Socket | null = null
+  /** The server has been told who we are and what we listen to: what is added from then on is told as it comes. */
+  let told = false
   let taken = false
   let closed = false
   let failures = 0
@@ -66,6 +68,7 @@ export function openNats(url: string, name: string, log: Logger): NatsConnection
     mine.on('close', () => {
       if (socket !== mine) return
       if (taken) log.warn('the bus is away')
+      told = false
       taken = false
       socket = null
       if (closed) return
@@ -104,7 +107,8 @@ export function openNats(url: string, name: string, log: Logger): NatsConnection
   }
 
   function greet(): void {
-    if (taken) return
+    if (told) return
+    told = true
     const who = { user: decodeURIComponent(username), pass: decodeURIComponent(password) }
     const options = { verbose: false, pedantic: false, protocol: 1, headers: true, no_responders: true, echo: true }
     send(`CONNECT ${JSON.stringify({ ...options, ...who, name, lang: 'node', version: '1' })}\r\n`)
@@ -142,10 +146,10 @@ export function openNats(url: string, name: string, log: Logger): NatsConnection
     subscribe(subject, heard) {
       const sid = nextSid++
       subscriptions.set(sid, { subject, heard })
-      if (taken) send(`SUB ${subject} ${sid}\r\n`)
+      if (told) send(`SUB ${subject} ${sid}\r\n`)
       return () => {
         subscriptions.delete(sid)
-        if (taken) send(`UNSUB ${sid}\r\n`)
+        if (told) send(`UNSUB ${sid}\r\n`)
       }
     },
     async close() {

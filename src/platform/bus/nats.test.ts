@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryDirectory } from '../../../test/support/databases.ts'
@@ -145,3 +146,27 @@ async function askPatiently(control: Awaited<ReturnType<typeof server>>['control
     if (answer !== null) return answer
   }
 }
+
+test('what is listened to before the server’s welcome is told to it too', async (t) => {
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<Socket>()
+  const { promise: told, resolve: isTold } = Promise.withResolvers<void>()
+  let said = ''
+  const server = createServer((socket) => {
+    socket.write('INFO {}\r\n')
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+      if (said.includes('PING\r\n')) isAsked(socket)
+      if (/^SUB late \d+\r\n/m.test(said)) isTold()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const connection = openNats(`nats://one:word@127.0.0.1:${port}`, 'one', log)
+  t.after(() => connection.close())
+  const socket = await asked
+  connection.subscribe('late', () => {})
+  socket.write('PONG\r\n')
+  await connection.ready
+  await told
+})
