@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { systemContext } from '../../../platform/auth/context.ts'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { fits } from '../../../platform/http/validation.ts'
 import * as repositories from '../db/repositories.ts'
 import * as tagRows from '../db/tags.ts'
 import type { Deps } from './deps.ts'
@@ -115,7 +115,7 @@ async function take(
   if (reference.includes(':') && digestOf(algorithmOf(reference), bytes) !== reference)
     throw new CloudError('unavailable', 'the upstream registry sent another manifest than was asked for')
   const parsed: unknown = JSON.parse(bytes.toString('utf8'))
-  if (!Value.Check(Parts, parsed) || depth > 2)
+  if (!fits(Parts, parsed) || depth > 2)
     throw new CloudError('unavailable', 'the upstream registry sent what is no manifest')
   for (const { digest } of parsed.manifests ?? []) {
     if (await repositories.findManifest(database.read, repository.key, digest)) continue

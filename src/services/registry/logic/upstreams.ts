@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
-import { Agent, type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { CloudError, messageOf } from '../../../platform/errors.ts'
+import { Agent, request } from '../../../platform/http/client.ts'
+import { fits } from '../../../platform/http/validation.ts'
 import { digestPattern } from './digests.ts'
 
 /** Another registry, whose repositories are seen here under a name. */
@@ -160,7 +161,7 @@ async function authorization(
   const headers = upstream.user ? { authorization: basic } : {}
   const answer = await request(url, { headers, dispatcher, signal })
   const said: unknown = await answer.body.json().catch(() => null)
-  const token = Value.Check(Token, said) ? (said.token ?? said.access_token) : undefined
+  const token = fits(Token, said) ? (said.token ?? said.access_token) : undefined
   if (!token) throw away(upstream, `its token service answers ${answer.statusCode}`)
   return `Bearer ${token}`
 }
